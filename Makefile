@@ -1,0 +1,45 @@
+# make screen   judge the records in fixtures/
+# make test     run the tests        make test ARGS="tests/test_layers.py -k clock"
+# make lint     ruff and mypy        make format   rewrite the layout
+# make bench    measure, and write benchmarks/RESULTS.md        make bench-quick   a small run, nothing written
+# make durable  try again to install the durable evaluator      make clean
+# PYTHON=python3.12 picks the interpreter; the environment is .venv, made once.
+
+PYTHON ?=
+ARGS ?=
+JOBS ?= auto
+environment = @PYTHON="$(PYTHON)" scripts/environment.sh
+bin = .venv/bin
+
+.PHONY: screen test lint format bench bench-quick durable clean
+.DEFAULT_GOAL := screen
+
+screen:
+	$(environment) run
+	@$(bin)/caveat screen fixtures/ $(ARGS)
+
+test:
+	$(environment) test
+	@$(bin)/python -m pytest -n $(JOBS) $(ARGS)
+
+lint:
+	$(environment) test
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/mypy
+
+format:
+	$(environment) test
+	@$(bin)/ruff check --fix .
+	@$(bin)/ruff format .
+
+bench bench-quick:
+	$(environment) bench
+	@$(bin)/python -m benchmarks.run $(if $(filter bench-quick,$@),--quick) $(ARGS)
+
+durable:
+	$(environment) durable
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

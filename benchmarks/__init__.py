@@ -1,0 +1,1 @@
+"""Measures: caveat on its own rules, and beside peers on the same rules and patients."""

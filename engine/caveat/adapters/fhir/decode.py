@@ -1,0 +1,367 @@
+"""Bytes of FHIR JSON to typed resources: one fast pass, and a slower one that mends what does not fit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.reject import shorten
+from caveat.errors import InputError
+
+READ: Final[dict[str, type[msgspec.Struct]]] = {
+    "Patient": fhir.Patient,
+    "MedicationRequest": fhir.MedicationRequest,
+    "MedicationStatement": fhir.MedicationStatement,
+    "MedicationAdministration": fhir.MedicationAdministration,
+    "MedicationDispense": fhir.MedicationDispense,
+    "Medication": fhir.Medication,
+    "Substance": fhir.Substance,
+    "Condition": fhir.Condition,
+    "AllergyIntolerance": fhir.AllergyIntolerance,
+    "Observation": fhir.Observation,
+    "OperationOutcome": fhir.OperationOutcome,
+    "List": fhir.AllergyList,
+}
+
+# Resource types of R4 that hold no facts, decoded to nothing. Any other name takes the slower way.
+_SKIPPED: Final = (
+    "Account ActivityDefinition AdverseEvent Appointment AppointmentResponse AuditEvent Basic Binary "
+    "BiologicallyDerivedProduct BodyStructure CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem "
+    "ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication CommunicationRequest "
+    "CompartmentDefinition Composition ConceptMap Consent Contract Coverage CoverageEligibilityRequest "
+    "CoverageEligibilityResponse DetectedIssue Device DeviceDefinition DeviceMetric DeviceRequest "
+    "DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference EffectEvidenceSynthesis Encounter "
+    "Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare EventDefinition Evidence EvidenceVariable "
+    "ExampleScenario ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse "
+    "HealthcareService ImagingStudy Immunization ImmunizationEvaluation ImmunizationRecommendation "
+    "ImplementationGuide InsurancePlan Invoice Library Linkage Location Measure MeasureReport Media "
+    "MedicationKnowledge MedicinalProduct MedicinalProductAuthorization MedicinalProductContraindication "
+    "MedicinalProductIndication MedicinalProductIngredient MedicinalProductInteraction "
+    "MedicinalProductManufactured MedicinalProductPackaged MedicinalProductPharmaceutical "
+    "MedicinalProductUndesirableEffect MessageDefinition MessageHeader MolecularSequence NamingSystem "
+    "NutritionOrder ObservationDefinition OperationDefinition Organization OrganizationAffiliation Parameters "
+    "PaymentNotice PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Procedure "
+    "Provenance Questionnaire QuestionnaireResponse RelatedPerson RequestGroup ResearchDefinition "
+    "ResearchElementDefinition ResearchStudy ResearchSubject RiskAssessment RiskEvidenceSynthesis Schedule "
+    "SearchParameter ServiceRequest Slot Specimen SpecimenDefinition StructureDefinition StructureMap "
+    "Subscription SubstanceNucleicAcid SubstancePolymer SubstanceProtein SubstanceReferenceInformation "
+    "SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest Task TerminologyCapabilities "
+    "TestReport TestScript ValueSet VerificationResult VisionPrescription"
+).split()
+
+# Names that only other versions of FHIR have, and that hold what facts are made of.
+OTHER_VERSIONS: Final = {
+    "MedicationOrder": "DSTU2",
+    "MedicationPrescription": "DSTU1",
+    "MedicationUsage": "a draft of R5",
+    "DiagnosticOrder": "DSTU2",
+    "ProcedureRequest": "STU3 or older",
+    "ReferralRequest": "STU3 or older",
+    "DeviceUsage": "R5",
+}
+_MOST_MENDS: Final = 50
+_PATH: Final = re.compile(r"(?:Object (?:missing|contains).*?)?(?:- at `(\$[^`]*)`)?$")
+_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[([0-9]+|\.\.\.)\]")
+
+
+class Request(msgspec.Struct):
+    method: str | None = None
+    url: str | None = None
+
+
+class Link(msgspec.Struct):
+    relation: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A value that was taken out of a resource because it has another type than FHIR gives it."""
+
+    path: str
+    message: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A resource as read, with where it stood. `resource` is None for a type that holds no facts."""
+
+    resource: msgspec.Struct | None
+    kind: str
+    url: str = ""
+    path: str = ""
+    line: int | None = None
+    source: str = ""
+    deleted: bool = False
+    mends: tuple[Mend, ...] = ()
+    version: str = ""
+    """Another version of FHIR that the resource is evidently of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A Bundle: its items in order, its type, and the pages it names."""
+
+    items: list[Item]
+    type: str | None = None
+    here: str | None = None
+    next: str | None = None
+
+
+@lru_cache(maxsize=1)
+def _skipped() -> dict[str, type[msgspec.Struct]]:
+    return {name: msgspec.defstruct(f"_{name}", [], tag=name, tag_field="resourceType") for name in _SKIPPED}
+
+
+@lru_cache(maxsize=1)
+def _bundle() -> msgspec.json.Decoder[Any]:
+    import functools
+    import operator
+
+    union = functools.reduce(operator.or_, (*READ.values(), *_skipped().values()))
+    entry = msgspec.defstruct(
+        "Entry",
+        [("fullUrl", str | None, None), ("resource", union | None, None), ("request", Request | None, None)],
+    )
+    bundle = msgspec.defstruct(
+        "Bundle",
+        [
+            ("type", str | None, None),
+            ("link", list[Link] | None, None),
+            ("entry", list[entry] | None, None),  # type: ignore[valid-type]
+        ],
+    )
+    return msgspec.json.Decoder(bundle)
+
+
+class _LooseEntry(msgspec.Struct):
+    fullUrl: Any = None
+    resource: msgspec.Raw = msgspec.Raw()
+    request: Any = None
+
+
+class _LooseBundle(msgspec.Struct):
+    type: Any = None
+    link: Any = None
+    entry: list[msgspec.Raw] | None = None
+
+
+@lru_cache(maxsize=64)
+def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(READ[kind])
+
+
+def bundle(data: bytes) -> Decoded:
+    """Every resource of a Bundle. Raises InputError when the bytes are no JSON object with entries."""
+    try:
+        found = _bundle().decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _loose_bundle(data)
+    items = []
+    for number, entry in enumerate(found.entry or ()):
+        resource, request = entry.resource, entry.request
+        if resource is None:
+            if request is not None and request.method == "DELETE" and request.url:
+                items.append(Item(None, "", request.url, f"entry[{number}]", deleted=True))
+            continue
+        kind = type(resource).__name__.lstrip("_")
+        kind = "List" if kind == "AllergyList" else kind
+        if kind in READ:
+            items.append(_item(resource, kind, entry.fullUrl or "", f"entry[{number}].resource"))
+        else:
+            items.append(Item(None, kind))
+    links = {link.relation: link.url for link in found.link or ()}
+    return Decoded(items, found.type, links.get("self"), links.get("next"))
+
+
+def _item(resource: msgspec.Struct, kind: str, url: str, path: str, mends: tuple[Mend, ...] = ()) -> Item:
+    version = ""
+    if getattr(resource, "medication", None) is not None:
+        version = "R5"
+    return Item(resource, kind, url, path, mends=mends, version=version)
+
+
+def _loose_bundle(data: bytes) -> Decoded:
+    try:
+        found = msgspec.json.decode(data, type=_LooseBundle)
+    except RecursionError:
+        raise too_deep() from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        whole = parse(data)
+        if isinstance(whole, dict) and not isinstance(whole.get("entry", []), list):
+            raise InputError(
+                "entry of a Bundle must be a list",
+                code="bundle",
+                path="$.entry",
+                value=shorten(whole["entry"]),
+            ) from None
+        raise InputError("this Bundle cannot be read", code="bundle") from None
+    items: list[Item] = []
+    for number, raw in enumerate(found.entry or ()):
+        place = f"entry[{number}]"
+        try:
+            entry = parse(bytes(raw))
+        except InputError as error:
+            raise InputError(error.message, code=error.code, path="$." + place, value=error.value) from None
+        if not isinstance(entry, dict):
+            items.append(_broken(place, "an entry must be an object", entry))
+            continue
+        resource, request, url = entry.get("resource"), entry.get("request"), entry.get("fullUrl")
+        if resource is None:
+            target = request.get("url") if isinstance(request, dict) else None
+            if isinstance(request, dict) and request.get("method") == "DELETE" and isinstance(target, str):
+                items.append(Item(None, "", target, place, deleted=True))
+            continue
+        items.append(mended(resource, url if isinstance(url, str) else "", place + ".resource"))
+    links = {
+        link["relation"]: link["url"]
+        for link in (found.link if isinstance(found.link, list) else ())
+        if isinstance(link, dict)
+        and isinstance(link.get("relation"), str)
+        and isinstance(link.get("url"), str)
+    }
+    kind = found.type if isinstance(found.type, str) else None
+    return Decoded(items, kind, links.get("self"), links.get("next"))
+
+
+def _broken(path: str, message: str, value: object) -> Item:
+    return Item(None, "?", path=path, mends=(Mend(path, message, shorten(value)),))
+
+
+def resource(data: bytes, kind: str) -> Item:
+    """One resource from its own bytes, such as an NDJSON line whose type is known."""
+    if kind not in READ:
+        return Item(None, kind, version=OTHER_VERSIONS.get(kind, ""))
+    try:
+        return _item(_decoder(kind).decode(data), kind, "", "")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return mended(parse(data), "", "")
+
+
+def mended(value: object, url: str, path: str) -> Item:
+    """The resource of parsed JSON; what has another type than FHIR gives it is taken out and listed."""
+    if not isinstance(value, dict):
+        return _broken(path, "a resource must be an object", value)
+    kind = value.get("resourceType")
+    if not isinstance(kind, str):
+        return _broken(path + ".resourceType", "a resource must say its resourceType", kind)
+    if kind not in READ:
+        known = kind in _skipped()
+        mends = (
+            ()
+            if known
+            else (Mend(path, f"{kind[:60]!r} is no resource type of FHIR R4; it was not read", ""),)
+        )
+        return Item(None, kind, url, path, mends=mends, version=OTHER_VERSIONS.get(kind, ""))
+    version = "STU3 or older" if isinstance(value.get("clinicalStatus"), str) else ""
+    mends_found: list[Mend] = []
+    for _ in range(_MOST_MENDS):
+        try:
+            found = msgspec.convert(value, READ[kind], strict=True)
+        except RecursionError:
+            raise too_deep() from None
+        except msgspec.ValidationError as error:
+            mend = _take_out(value, str(error), kind)
+            if mend is None:
+                break
+            mends_found.append(mend)
+            continue
+        item = _item(found, kind, url, path, tuple(mends_found))
+        if version and not item.version:
+            return Item(item.resource, kind, url, path, mends=item.mends, version=version)
+        return item
+    identity = {k: value[k] for k in ("id",) if isinstance(value.get(k), str)}
+    mends_found.append(Mend("", "the rest of this resource cannot be read", ""))
+    bare = msgspec.convert({"resourceType": kind, **identity, **_subject(value)}, READ[kind])
+    return Item(bare, kind, url, path, mends=tuple(mends_found), version=version)
+
+
+def _subject(value: dict[str, Any]) -> dict[str, Any]:
+    for name in ("subject", "patient"):
+        one = value.get(name)
+        if isinstance(one, dict) and isinstance(one.get("reference"), str):
+            return {name: {"reference": one["reference"]}}
+    return {}
+
+
+def _take_out(value: dict[str, Any], message: str, kind: str) -> Mend | None:
+    """Removes what the message names from `value`; None when its place cannot be found."""
+    what, _, where = message.rpartition(" - at `")
+    if not where.startswith("$"):
+        return None
+    steps: list[str] = [a or b for a, b in _STEP.findall(where.rstrip("`"))]
+    holders: list[tuple[Any, Any]] = []
+    at: Any = value
+    for step in steps:
+        if isinstance(at, list):
+            # msgspec prints list positions of some containers as "...": the first misfit is looked for.
+            if not step.isdigit() or int(step) >= len(at):
+                return None
+            holders.append((at, int(step)))
+            at = at[int(step)]
+        elif isinstance(at, dict) and step in at:
+            holders.append((at, step))
+            at = at[step]
+        else:
+            break
+    if not holders:
+        return None
+    holder, key = holders[-1]
+    del holder[key]
+    path = where.rstrip("`")[2:] if where.startswith("$.") else where.rstrip("`")[1:]
+    return Mend(path, what[:1].lower() + what[1:], "" if at is None else shorten(at))
+
+
+def parse(data: bytes) -> Any:
+    """The JSON value. Raises InputError with line and column for anything that is not JSON."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if "ecursion" in str(error) or "depth" in str(error):
+            raise too_deep() from None
+        raise not_json(data, error) from None
+    except RecursionError:
+        raise too_deep() from None
+
+
+def too_deep() -> InputError:
+    """The error for JSON whose nesting no record needs."""
+    return InputError(
+        "the JSON is nested too deeply to be a record", code="too-deep", hint="Check how the file was made"
+    )
+
+
+def not_json(data: bytes, error: orjson.JSONDecodeError) -> InputError:
+    """The InputError for text that is not JSON, in words that name the usual causes."""
+    lines = data.count(b"\n")
+    where = f"line {error.lineno} column {error.colno}" if lines else f"column {error.colno}"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        byte = data[wrong.start]
+        return InputError(
+            f"the text is not UTF-8: byte 0x{byte:02x} at offset {wrong.start}",
+            code="encoding",
+            hint="Save it as UTF-8 and read it again",
+        )
+    around = data.decode("utf-8")[max(0, error.pos - 10) : error.pos + 10]
+    if error.pos >= len(around) and "unexpected end" in str(error):
+        return InputError(
+            f"the JSON ends too early ({where})", code="truncated", hint="Fetch or write the file again"
+        )
+    if any(token in around for token in ("NaN", "Infinity")):
+        return InputError(
+            f"NaN and Infinity are not JSON ({where})",
+            code="not-json",
+            value=shorten(around),
+            hint="Leave the value out when it is not known",
+        )
+    reason = str(error).split(": line")[0]
+    return InputError(f"not JSON: {reason} ({where})", code="not-json", value=shorten(around))

@@ -1,0 +1,199 @@
+"""Observations and their components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from caveat.adapters.assemble import trusted
+from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.fhir import values
+from caveat.adapters.ledger import Ledger
+from caveat.dates import When
+from caveat.errors import UnitError
+from caveat.facts.clinical import Coded, Observation
+from caveat.facts.values import Quantity
+from caveat.terminology.codes import Code
+from caveat.units import parse_quantity
+
+_LEFT_OUT: Final = frozenset(("entered-in-error", "cancelled"))
+_FINAL: Final = frozenset(("final", "amended", "corrected"))
+_NOT_FINAL: Final = frozenset(("registered", "preliminary", "unknown"))
+Bound = Callable[[Code], bool]
+
+
+class Unbound:
+    """Counts observations that no concept binds, so that they are said once."""
+
+    __slots__ = ("codes", "count")
+
+    def __init__(self) -> None:
+        self.codes: set[tuple[str, str]] = set()
+        self.count = 0
+
+    def say(self, log: Ledger) -> None:
+        """One note for all of them, or none."""
+        if self.count:
+            many = "code" if len(self.codes) == 1 else "codes"
+            log.note(
+                "observations-not-bound",
+                f"observations in {len(self.codes)} {many} that no concept binds were not read",
+                count=self.count,
+            )
+
+
+def observations(
+    resource: fhir.Observation,
+    log: Ledger,
+    path: str,
+    identity: str | None,
+    bound: Bound | None,
+    unbound: Unbound,
+) -> list[Observation]:
+    """The Observation and one more for each component; those of unbound codes are only counted."""
+    parts: list[tuple[Any, str, str | None]] = []
+    components = resource.component
+    if not components or _has_value(resource):
+        parts.append((resource, path, identity))
+    for number, component in enumerate(components or ()):
+        parts.append((component, f"{path}.component[{number}]", f"{identity}#{number}" if identity else None))
+    kept: list[tuple[Any, str, str | None, tuple[Code, ...]]] = []
+    for part, where, name in parts:
+        if bound is not None and (key := _unbound(part.code, bound)) is not None:
+            unbound.codes.add(key)
+            unbound.count += 1
+            continue
+        kept.append((part, where, name, values.codes(part.code, log, where)))
+    if not kept:
+        return []
+    status = resource.status
+    if status in _LEFT_OUT:
+        log.note(f"{status}-observation", f"Observation with status {status} left out", path)
+        return []
+    if status is None or (status not in _FINAL and status not in _NOT_FINAL):
+        log.note("observation-status", "an observation whose status is not stated or not known", path)
+    at = _time(resource, log, path)
+    found = []
+    for part, where, name, codes in kept:
+        words = values.text(part.code, log, where)
+        if not (codes or words):
+            log.problem("observation-unnamed", "an observation that does not say what was observed", where)
+            continue
+        value, answer = _value(part, log, where)
+        fields: dict[str, Any] = {
+            "id": name,
+            "codes": codes,
+            "text": words,
+            "value": value,
+            "answer": answer,
+            "at": at,
+            "preliminary": status not in _FINAL,
+            "source": path,
+        }
+        found.append(trusted(Observation, fields))
+    return found
+
+
+def _unbound(concept: fhir.Concept | None, bound: Bound) -> tuple[str, str] | None:
+    """The first code when there are codes and none is bound; without a code, text must decide later."""
+    first = None
+    if concept is not None:
+        for coding in concept.coding or ():
+            if coding.code:
+                system = values.system_name(coding.system) if coding.system else ""
+                if bound(values.code(system, coding.code.strip(), "")):
+                    return None
+                first = first or (system, coding.code)
+    return first
+
+
+_VALUES: Final = (
+    "value_quantity value_codeable_concept value_string value_boolean value_integer value_range value_ratio "
+    "value_sampled_data value_time value_date_time value_period data_absent_reason"
+).split()
+
+
+def _has_value(resource: Any) -> bool:
+    return any(getattr(resource, name) is not None for name in _VALUES[:-1])
+
+
+def _value(part: Any, log: Ledger, path: str) -> tuple[Quantity | None, Coded | None]:
+    """The value as a quantity or as an answer; neither when it is absent or cannot be read."""
+    if part.value_quantity is not None:
+        found = values.amount(part.value_quantity, log, path + ".valueQuantity")
+        if found is not None and not found.unit:
+            log.note("value-without-unit", "a value without a unit cannot be judged; it is kept", path)
+        return found, None
+    if part.value_codeable_concept is not None:
+        return None, values.coded(part.value_codeable_concept, log, path)
+    if part.value_string is not None:
+        return _worded(part.value_string, log, path)
+    if part.value_boolean is not None:
+        return None, trusted(Coded, {"text": "true" if part.value_boolean else "false"})
+    if part.value_integer is not None:
+        size = values.number(Decimal(part.value_integer), log, path)
+        return (None if size is None else Quantity(size)), None
+    if part.value_range is not None:
+        return values.span(part.value_range, log, path + ".valueRange"), None
+    return None, _other(part, log, path)
+
+
+def _other(part: Any, log: Ledger, path: str) -> Coded | None:
+    if part.value_ratio is not None:
+        top, bottom = part.value_ratio.numerator, part.value_ratio.denominator
+        ends = [values.amount(end, log, path + ".valueRatio") for end in (top, bottom)]
+        return (
+            trusted(Coded, {"text": ":".join(str(end) for end in ends if end is not None)})
+            if all(ends)
+            else None
+        )
+    for name in ("value_date_time", "value_time"):
+        if getattr(part, name) is not None:
+            return trusted(Coded, {"text": log.clean(getattr(part, name), path)})
+    if part.value_period is not None:
+        return trusted(Coded, {"text": f"{part.value_period.start or ''} to {part.value_period.end or ''}"})
+    if part.value_sampled_data is not None:
+        log.note("sampled-data", "a value given as sampled data was not read", path)
+    elif part.data_absent_reason is not None:
+        reason = values.coded(part.data_absent_reason, log, path)
+        log.note("value-absent", f"an observation without a value: {reason or 'no reason given'}", path)
+    else:
+        log.note("value-missing", "an observation without a value", path)
+    return None
+
+
+def _worded(words: str, log: Ledger, path: str) -> tuple[Quantity | None, Coded | None]:
+    """A quantity when the text is one, else the text as an answer."""
+    plain = log.clean(words, path)
+    if not plain:
+        log.note("value-missing", "an observation without a value", path)
+        return None, None
+    if plain[0] in "<>=≤≥0123456789.-+":
+        try:
+            read = parse_quantity(plain)
+        except UnitError:
+            return None, trusted(Coded, {"text": plain})
+        stated = any(c.isalpha() or c in "%{[/" for c in plain)
+        if not stated:
+            log.note("value-without-unit", "a value without a unit cannot be judged; it is kept", path)
+        return Quantity(read.value, read.unit if stated else "", read.comparator, read.upper), None
+    return None, trusted(Coded, {"text": plain})
+
+
+def _time(resource: fhir.Observation, log: Ledger, path: str) -> When | None:
+    """When it was observed: the end of a period; else when it was issued, which is noted."""
+    if resource.effective_date_time is not None:
+        return values.date(resource.effective_date_time, log, path + ".effectiveDateTime")
+    if resource.effective_instant is not None:
+        return values.date(resource.effective_instant, log, path + ".effectiveInstant")
+    period = resource.effective_period
+    if period is not None and (period.end or period.start):
+        return values.date(period.end or period.start, log, path + ".effectivePeriod")
+    if resource.issued is not None:
+        log.note(
+            "observation-issued", "an observation dated by its issue, for want of a time of its own", path
+        )
+        return values.date(resource.issued, log, path + ".issued")
+    log.note("observation-undated", "an observation without a date", path)
+    return None

@@ -1,0 +1,206 @@
+"""Orders from MedicationRequest, MedicationStatement, MedicationAdministration and MedicationDispense."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import Any, Final
+
+from caveat.adapters.assemble import trusted
+from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.fhir import timing, values
+from caveat.adapters.fhir.decode import Item
+from caveat.adapters.fhir.dosage import dosing
+from caveat.adapters.fhir.medicine import medicine
+from caveat.adapters.fhir.references import Index
+from caveat.adapters.ledger import Ledger
+from caveat.dates import LAST_YEAR, When, parse_when
+from caveat.facts.clinical import Coded, Order
+
+ORIGIN: Final = {
+    "MedicationRequest": "order",
+    "MedicationStatement": "statement",
+    "MedicationAdministration": "administration",
+    "MedicationDispense": "dispense",
+}
+# Status by type. None leaves the entry out, with a note: it says that the medicine was not taken.
+# A dispense that is complete was handed over, which does not end the treatment.
+STATUS: Final[dict[str, dict[str, str | None]]] = {
+    "MedicationRequest": {
+        "active": "active",
+        "on-hold": "on-hold",
+        "draft": "proposed",
+        "completed": "completed",
+        "stopped": "stopped",
+        "unknown": "unknown",
+        "cancelled": None,
+        "entered-in-error": None,
+    },
+    "MedicationStatement": {
+        "active": "active",
+        "on-hold": "on-hold",
+        "intended": "proposed",
+        "completed": "completed",
+        "stopped": "stopped",
+        "unknown": "unknown",
+        "not-taken": None,
+        "entered-in-error": None,
+    },
+    "MedicationAdministration": {
+        "in-progress": "active",
+        "on-hold": "on-hold",
+        "completed": "completed",
+        "stopped": "stopped",
+        "unknown": "unknown",
+        "not-done": None,
+        "entered-in-error": None,
+    },
+    "MedicationDispense": {
+        "preparation": "proposed",
+        "in-progress": "active",
+        "on-hold": "on-hold",
+        "completed": "unknown",
+        "stopped": "stopped",
+        "unknown": "unknown",
+        "cancelled": None,
+        "declined": None,
+        "entered-in-error": None,
+    },
+}
+_MISSING: Final = object()
+
+
+def order(item: Item, index: Index, log: Ledger, path: str, identity: str) -> Order | None:
+    """The Order, or None when the entry says that nothing was or is to be taken (noted)."""
+    resource: Any = item.resource
+    kind = item.kind
+    status = STATUS[kind].get(resource.status, _MISSING) if resource.status is not None else "unknown"
+    if status is None:
+        log.note(f"{resource.status}-{ORIGIN[kind]}", f"{kind} with status {resource.status} left out", path)
+        return None
+    if status is _MISSING:
+        log.problem(
+            "status", f"{kind} with a status that FHIR R4 does not have", path + ".status", resource.status
+        )
+        status = "unknown"
+    if kind == "MedicationRequest":
+        if resource.do_not_perform:
+            log.note("do-not-perform", "a request not to give a medicine is no exposure; left out", path)
+            return None
+        if resource.intent == "proposal" and status == "active":
+            status = "proposed"
+    fields: dict[str, Any] = {"id": identity, "status": status, "origin": ORIGIN[kind], "source": path}
+    fields.update(medicine(resource, index, log, path))
+    instructions, where = _instructions(resource)
+    fields.update(dosing(instructions, log, f"{path}.{where}"))
+    start, stop = _period(resource, instructions, log, path)
+    if start is not None and stop is not None and stop.last < start.first:
+        log.problem(
+            "period", "an order that stops before it starts; its stop is not used", path, f"{start} to {stop}"
+        )
+        stop = None
+    fields["start"], fields["stop"] = start, stop
+    indication = _indication(resource, index, log, path)
+    if indication:
+        fields["indication"] = indication
+    return trusted(Order, fields)
+
+
+def _instructions(resource: Any) -> tuple[list[fhir.Dosage] | None, str]:
+    if isinstance(resource, (fhir.MedicationRequest, fhir.MedicationDispense)):
+        return resource.dosage_instruction, "dosageInstruction"
+    if isinstance(resource, fhir.MedicationStatement):
+        return resource.dosage, "dosage"
+    return (None if resource.dosage is None else [resource.dosage]), "dosage"
+
+
+def _period(
+    resource: Any, instructions: list[fhir.Dosage] | None, log: Ledger, path: str
+) -> tuple[When | None, When | None]:
+    """Start and stop as stated; else from supply; a stop that is not stated stays unknown."""
+    if isinstance(resource, fhir.MedicationDispense):
+        start = values.date(
+            resource.when_handed_over or resource.when_prepared, log, path + ".whenHandedOver"
+        )
+        length = timing.days(resource.days_supply, log, path + ".daysSupply")
+        bounds = _bounds(instructions, start, log, path + ".dosageInstruction")
+        return bounds[0] or start, bounds[1] or _after(start, length)
+    if not isinstance(resource, fhir.MedicationRequest):
+        return _effective(resource, log, path)
+    authored = values.date(resource.authored_on, log, path + ".authoredOn")
+    start, stop = _bounds(instructions, authored, log, path + ".dosageInstruction")
+    supply = resource.dispense_request
+    if supply is not None and (start is None or stop is None):
+        where = path + ".dispenseRequest"
+        valid = supply.validity_period
+        opens = None if valid is None else values.date(valid.start, log, where + ".validityPeriod.start")
+        closes = None if valid is None else values.date(valid.end, log, where + ".validityPeriod.end")
+        start = start or opens
+        if stop is None:
+            length = timing.days(supply.expected_supply_duration, log, where + ".expectedSupplyDuration")
+            repeats = min(max(supply.number_of_repeats_allowed or 0, 0), 1000)
+            ends = _after(start or authored, None if length is None else length * (1 + repeats))
+            stop = max((one for one in (closes, ends) if one is not None), key=lambda w: w.last, default=None)
+    return start or authored, stop
+
+
+def _effective(resource: Any, log: Ledger, path: str) -> tuple[When | None, When | None]:
+    if resource.effective_period is not None:
+        where = path + ".effectivePeriod"
+        return (
+            values.date(resource.effective_period.start, log, where + ".start"),
+            values.date(resource.effective_period.end, log, where + ".end"),
+        )
+    at = values.date(resource.effective_date_time, log, path + ".effectiveDateTime")
+    return at, at if isinstance(resource, fhir.MedicationAdministration) else None
+
+
+def _bounds(
+    instructions: list[fhir.Dosage] | None, authored: When | None, log: Ledger, path: str
+) -> tuple[When | None, When | None]:
+    """The span of the bounds of all instructions; an instruction without an end leaves the end open."""
+    starts: list[When] = []
+    stops: list[When | None] = []
+    for number, item in enumerate(instructions or ()):
+        repeat = item.timing.repeat if item.timing is not None else None
+        where = f"{path}[{number}].timing.repeat"
+        begin = end = None
+        if repeat is not None and repeat.bounds_period is not None:
+            begin = values.date(repeat.bounds_period.start, log, where + ".boundsPeriod.start")
+            end = values.date(repeat.bounds_period.end, log, where + ".boundsPeriod.end")
+        elif repeat is not None and (repeat.bounds_duration is not None or repeat.bounds_range is not None):
+            longest = repeat.bounds_duration or (repeat.bounds_range.high if repeat.bounds_range else None)
+            end = _after(authored, timing.days(longest, log, where + ".boundsDuration"))
+        if begin is not None:
+            starts.append(begin)
+        stops.append(end)
+    start = min(starts, key=lambda w: w.first, default=None)
+    if not stops or any(one is None for one in stops):
+        return start, None
+    return start, max((one for one in stops if one is not None), key=lambda w: w.last)
+
+
+def _after(start: When | None, length: Any) -> When | None:
+    """The last day of a length counted from the latest day `start` can mean."""
+    if start is None or length is None:
+        return None
+    ordinal = start.last + math.ceil(length)
+    if ordinal > dt.date(LAST_YEAR, 12, 31).toordinal():
+        return None
+    return parse_when(dt.date.fromordinal(ordinal).isoformat())
+
+
+def _indication(resource: Any, index: Index, log: Ledger, path: str) -> tuple[Coded, ...]:
+    found = [
+        values.coded(one, log, f"{path}.reasonCode[{i}]") for i, one in enumerate(resource.reason_code or ())
+    ]
+    for number, reference in enumerate(resource.reason_reference or ()):
+        where = f"{path}.reasonReference[{number}]"
+        target = index.find(reference.reference, resource.contained) if reference.reference else None
+        reason = values.coded(getattr(target, "code", None), log, where)
+        if reason is None and reference.display:
+            reason = trusted(Coded, {"text": log.clean(reference.display, where)})
+        if reason is None:
+            log.note("reason-unresolved", "a reason for an order points nowhere", where)
+        found.append(reason)
+    return tuple(one for one in found if one is not None and (one.codes or one.text))

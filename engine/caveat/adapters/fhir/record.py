@@ -1,0 +1,234 @@
+"""One Patient from its FHIR resources."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from caveat.adapters.assemble import trusted
+from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.fhir import values
+from caveat.adapters.fhir.decode import Item
+from caveat.adapters.fhir.group import ORDERED, Part
+from caveat.adapters.fhir.observations import Bound, Unbound, observations
+from caveat.adapters.fhir.orders import order
+from caveat.adapters.fhir.problems import allergy, condition, no_known_allergies
+from caveat.adapters.fhir.references import Index
+from caveat.adapters.ledger import Ledger
+from caveat.dates import parse_when
+from caveat.errors import DateError
+from caveat.facts.clinical import Order
+from caveat.facts.patient import Patient
+
+_Entry = tuple[Item, Index]
+
+
+def patient(part: Part, *, bound: Bound | None = None) -> Patient:
+    """The facts of one patient, with every oddity as a note and every unusable value as a problem."""
+    log = Ledger()
+    chosen = _patient_resource(part, log)
+    fields: dict[str, Any] = {"id": log.clean(part.id) or "?", "source": ", ".join(part.sources) or None}
+    if chosen is None:
+        log.problem("patient-missing", "no Patient resource: age and sex are not known", f"Patient/{part.id}")
+    else:
+        fields.update(_person(chosen, log))
+    _said_of_all(part, log)
+    unbound = Unbound()
+    orders: list[Order] = []
+    lists: dict[str, list[Any]] = {"conditions": [], "allergies": [], "observations": []}
+    for (item, index), path in _current(part, log):
+        for mend in item.mends:
+            where = f"{path}.{mend.path}" if mend.path else path
+            log.problem("field", f"{mend.message}; it was not used", where, mend.value)
+        resource: Any = item.resource
+        if item.kind in ORDERED:
+            found = order(item, index, log, path, resource.id or path)
+            if found is not None:
+                orders.append(found)
+        elif item.kind == "Observation":
+            lists["observations"] += observations(resource, log, path, resource.id, bound, unbound)
+        elif item.kind == "Condition":
+            problem = condition(resource, log, path, resource.id)
+            if problem is not None:
+                lists["conditions"].append(problem)
+        elif item.kind == "AllergyIntolerance":
+            lists["allergies"] += allergy(resource, log, path, resource.id)
+        elif item.kind == "List":
+            none_known = no_known_allergies(resource, log, path, resource.id)
+            if none_known is not None:
+                lists["allergies"].append(none_known)
+    unbound.say(log)
+    if part.assumed:
+        log.note(
+            "subject-assumed",
+            "resources that name no patient were taken as this patient's",
+            count=part.assumed,
+        )
+    if part.incomplete:
+        log.problem(
+            "more-pages", "a further page of this Bundle was not given", "Bundle.link", part.incomplete
+        )
+    fields["orders"] = _distinct(orders) or None
+    for name, entries in lists.items():
+        fields[name] = tuple(entries) or None
+    fields["notes"], fields["problems"] = log.notes, log.problems
+    return trusted(Patient, fields)
+
+
+def _patient_resource(part: Part, log: Ledger) -> fhir.Patient | None:
+    """The Patient resource to use: the latest version; a contradiction between versions is a problem."""
+    if not part.patients:
+        return None
+    latest, *others = _newest_first(part.patients, history=part.history)
+    resource: Any = latest.resource
+    for other in others:
+        if other.resource == resource:
+            continue
+        log.note("duplicate-id", "two resources with one id", f"Patient/{part.id}")
+        if not _dated(latest, other) and not part.history and contradicts(resource, other.resource):
+            log.problem(
+                "patient-conflict",
+                "two Patient resources with this id differ in birth date or sex",
+                f"Patient/{part.id}",
+            )
+    for mend in latest.mends:
+        log.problem("field", f"{mend.message}; it was not used", f"Patient/{part.id}.{mend.path}", mend.value)
+    if resource.link:
+        log.note(
+            "patient-linked",
+            "this Patient is linked to another, whose facts are not joined",
+            f"Patient/{part.id}",
+        )
+    found: fhir.Patient = resource
+    return found
+
+
+def contradicts(one: Any, other: Any) -> bool:
+    """Whether two Patient resources cannot be of one person: birth dates or sexes that exclude each other."""
+    if one.gender in ("male", "female") and other.gender in ("male", "female") and one.gender != other.gender:
+        return True
+    if not one.birth_date or not other.birth_date:
+        return False
+    try:
+        first, second = parse_when(one.birth_date), parse_when(other.birth_date)
+    except DateError:
+        return one.birth_date != other.birth_date
+    return first.last < second.first or second.last < first.first
+
+
+def _person(resource: fhir.Patient, log: Ledger) -> dict[str, Any]:
+    path = f"Patient/{resource.id}" if resource.id else "Patient"
+    if not resource.id:
+        log.note("patient-without-id", "a Patient without an id", path)
+    sex = resource.gender
+    if sex not in (None, "male", "female", "other", "unknown"):
+        log.problem("status", "a gender that FHIR R4 does not have", path + ".gender", sex)
+    deceased: bool | None = resource.deceased_boolean
+    if resource.deceased_date_time is not None:
+        deceased = True
+    return {
+        "birth_date": values.date(resource.birth_date, log, path + ".birthDate"),
+        "sex": sex if sex in ("male", "female") else None,
+        "deceased": deceased,
+    }
+
+
+_FAILED: Final = ("error", "fatal")
+
+
+def _said_of_all(part: Part, log: Ledger) -> None:
+    for item in part.common:
+        if isinstance(item.resource, fhir.OperationOutcome):
+            for issue in item.resource.issue or ():
+                words = issue.diagnostics or values.text(issue.details, log, item.path) or issue.code or ""
+                shown = log.clean(words, item.path)[:200]
+                if issue.severity in _FAILED:
+                    log.problem("source-error", f"the source of this record reports: {shown}", item.path)
+                else:
+                    log.note("source-warning", f"the source of this record says: {shown}", item.path)
+        elif item.kind == "?":
+            for mend in item.mends:
+                log.problem("entry", f"an entry cannot be read: {mend.message}", mend.path, mend.value)
+        elif item.version:
+            message = f"{item.kind} of FHIR {item.version} is not read; only R4 is"
+            log.problem("fhir-version", message, item.path)
+        else:
+            log.note("unknown-type", f"{item.mends[0].message}", item.path)
+
+
+def _current(part: Part, log: Ledger) -> list[tuple[_Entry, str]]:
+    """Each entry once, with its path: of versions with one id the newest, told by the record itself.
+
+    Entries that share an id, differ and cannot be put in order are all kept: none may be lost.
+    """
+    by_name: dict[str, list[_Entry]] = {}
+    for number, entry in enumerate(part.items):
+        identity = getattr(entry[0].resource, "id", None)
+        name = f"{entry[0].kind}/{identity}" if identity else f"{entry[0].kind}[{number}]"
+        by_name.setdefault(name, []).append(entry)
+    found: list[tuple[_Entry, str]] = []
+    for name, entries in by_name.items():
+        path = name if len(name) < 200 else name[:200]
+        if len(entries) == 1:
+            found.append((entries[0], path))
+            continue
+        log.note("duplicate-id", "two resources with one id", path, count=len(entries) - 1)
+        if len({_stamp(item) for item, _ in entries}) == len(entries) or part.history:
+            indices = {id(item): index for item, index in entries}
+            newest = _newest_first([item for item, _ in entries], history=part.history)[0]
+            found.append(((newest, indices[id(newest)]), path))
+            continue
+        kept: list[_Entry] = []
+        for entry in entries:
+            if not any(entry[0].resource == one[0].resource for one in kept):
+                kept.append(entry)
+        if len(kept) > 1:
+            log.note("same-id-different", "resources with one id that differ; all are kept", path)
+        found.extend((entry, path) for entry in kept)
+    return found
+
+
+def _stamp(item: Item) -> tuple[str, int]:
+    meta: fhir.Meta | None = getattr(item.resource, "meta", None)
+    if meta is None:
+        return ("", -1)
+    version = meta.version_id or ""
+    return (meta.last_updated or "", int(version) if version.isdigit() and len(version) < 10 else -1)
+
+
+def _dated(one: Item, other: Item) -> bool:
+    return _stamp(one) != _stamp(other) and ("", -1) not in (_stamp(one), _stamp(other))
+
+
+def _newest_first(items: list[Item], *, history: bool) -> list[Item]:
+    """By the time of the last update, then by version; a history Bundle without either is newest first."""
+    if history and any(_stamp(item) == ("", -1) for item in items):
+        return list(items)
+    return sorted(reversed(items), key=_moment, reverse=True)
+
+
+def _moment(item: Item) -> tuple[float, int]:
+    updated, version = _stamp(item)
+    try:
+        at = parse_when(updated) if updated else None
+    except DateError:
+        at = None
+    if at is None:
+        return (float("-inf"), version)
+    return (at.instant if at.instant is not None else (at.first - 719163) * 86400.0, version)
+
+
+def _distinct(orders: list[Order]) -> tuple[Order, ...]:
+    """The orders with ids that are unique: a second use of one gets its type, then a number."""
+    taken: set[str] = set()
+    found: list[Order] = []
+    for one in orders:
+        identity = one.id
+        if identity in taken:
+            identity = one.source or identity
+        number = 2
+        while identity in taken:
+            identity = f"{one.id}#{number}"
+            number += 1
+        taken.add(identity)
+        found.append(one if identity == one.id else one.model_copy(update={"id": identity}))
+    return tuple(found)

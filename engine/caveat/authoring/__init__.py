@@ -1,0 +1,1 @@
+"""What people who write and review rules work with: cases, checks, coverage, mutations, explanations."""

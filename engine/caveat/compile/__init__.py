@@ -1,0 +1,1 @@
+"""Rule text to a resolved, type-checked, content-hashed program."""

@@ -1,0 +1,103 @@
+"""Rule texts to a program; every problem at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from caveat.compile.expressions import Reader
+from caveat.compile.program import Citation, CompiledRule, Exclusion, Program, SubjectKind, Texts
+from caveat.compile.serial import seal
+from caveat.rules.folder import PlacedRule, RuleTexts
+from caveat.rules.model import AppliesTo
+from caveat.terminology.concepts import Terminology
+
+_SUBJECTS: tuple[SubjectKind, ...] = ("order", "pair", "stopped", "allergy", "patient")
+
+
+def compile_texts(texts: RuleTexts, terminology: Terminology, version: str) -> Program:
+    """The program of every rule that could be compiled; problems are added to `texts.problems`."""
+    rules = [compile_rule(placed, terminology, texts) for placed in texts.rules]
+    known = {rule.id for rule in rules if rule is not None}
+    for placed in texts.rules:
+        for index, name in enumerate(placed.rule.supersedes):
+            if name not in known:
+                texts.problems.add(
+                    "C020",
+                    f"unknown rule {name!r}",
+                    placed.place("supersedes", index),
+                    why="supersedes names a rule that does not exist.",
+                    rule=placed.rule.id,
+                )
+    active = tuple(rule for rule in rules if rule is not None and rule.status != "retired")
+    return seal(version, active)
+
+
+def compile_rule(placed: PlacedRule, terminology: Terminology, texts: RuleTexts) -> CompiledRule | None:
+    """One rule, or None when its subject cannot be read."""
+    rule = placed.rule
+    kind = _subject(rule.applies_to)
+    if kind is None:
+        texts.problems.add(
+            "C016",
+            "applies_to needs exactly one subject",
+            placed.place("applies_to"),
+            hint="Write one of order, pair, stopped, allergy, patient.",
+            rule=rule.id,
+        )
+        return None
+    reader = Reader(placed.source, terminology, texts.problems, rule.id, kind)
+    first, second = _scopes(rule.applies_to, kind, reader, (*placed.path, "applies_to"))
+    when = reader.expression(rule.when, (*placed.path, "when"))
+    unless = tuple(
+        Exclusion(item.id, item.because, reader.expression(item, (*placed.path, "unless", index)))
+        for index, item in enumerate(rule.unless)
+    )
+    return CompiledRule(
+        id=rule.id,
+        kind=rule.kind,
+        severity=rule.severity,
+        status=rule.status,
+        title=rule.title,
+        covers=rule.covers,
+        subject=kind,
+        first=first,
+        second=second,
+        when=when,
+        unless=unless,
+        supersedes=rule.supersedes,
+        texts=Texts(**rule.alert.model_dump()),
+        evidence=tuple(Citation(e.source, e.section, e.says, e.checked, e.level) for e in rule.evidence),
+        interaction=tuple((rule.interaction.model_dump() if rule.interaction else {}).items()),
+        onset=rule.onset,
+        confidence=rule.confidence,
+        place=str(placed.place("id")),
+    )
+
+
+def _subject(applies: AppliesTo) -> SubjectKind | None:
+    given = [name for name in _SUBJECTS if getattr(applies, name) is not None]
+    return given[0] if len(given) == 1 else None
+
+
+def _scopes(
+    applies: AppliesTo, kind: SubjectKind, reader: Reader, path: Any
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if applies.order is not None:
+        return reader.scope(applies.order, (*path, kind)), ()
+    if applies.stopped is not None:
+        return reader.scope(applies.stopped, (*path, kind)), ()
+    if applies.pair is not None:
+        first = reader.scope(applies.pair.order, (*path, kind, "order"))
+        return first, reader.scope(applies.pair.with_, (*path, kind, "with"))
+    if applies.allergy is not None:
+        first = reader.scope(applies.allergy.order, (*path, kind, "order"))
+        to = applies.allergy.to
+        if isinstance(to, dict):
+            from caveat.rules.expression import Scope
+
+            scope = Scope.model_validate({"class": to["class"]})
+            return first, reader.scope(scope, (*path, kind, "to"))
+        return first, ()
+    assert applies.patient is not None
+    taking = applies.patient.taking
+    return (reader.scope(taking, (*path, kind, "taking")) if taking else ()), ()

@@ -1,0 +1,201 @@
+"""The typed tree that every evaluator runs.
+
+Negation has been pushed to the leaves. A negated leaf is 2 - x of the plain one, except where
+absence is asked of a list that is not closed (`ConditionLeaf`, `CountLeaf`): there "not found"
+is FALSE for presence and UNKNOWN for absence.
+
+Numbers in `target` are in base units of `unit`; `shown` is the range as the rule wrote it.
+`which` is 0 for the judged order and 1 for the second order of a pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from caveat.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """TRUE when every part is; the minimum."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """TRUE when some part is; the maximum."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """TRUE when `count` parts are TRUE, FALSE when they can no longer be."""
+
+    count: int
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """TRUE, or FALSE when negated."""
+
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NumberLeaf:
+    """A patient's number lies in `target`; `within` is in days."""
+
+    fact: str
+    target: Interval
+    unit: str
+    shown: str
+    pick: str = "latest"
+    within: int | None = None
+    using: str | None = None
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNumberLeaf:
+    """A number of an order lies in `target`."""
+
+    which: int
+    prop: str
+    target: Interval
+    unit: str
+    shown: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIsLeaf:
+    """A property of an order is one of `values` (ingredient, route, form, status, purpose, a flag)."""
+
+    which: int
+    prop: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DoseMultipleLeaf:
+    """The dose of one administration is a whole multiple of `step` (base units of `unit`)."""
+
+    which: int
+    step: Interval
+    unit: str
+    shown: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndicationLeaf:
+    """The order's recorded indication is in a value set."""
+
+    which: int
+    sets: tuple[str, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionLeaf:
+    """A recorded condition is in a value set; `within` is in days."""
+
+    sets: tuple[str, ...]
+    status: str
+    within: int | None = None
+    during_order: bool = False
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AllergyLeaf:
+    """A property of the judged allergy is one of `values`."""
+
+    prop: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CountLeaf:
+    """The number of current orders (or ingredients) among `ingredients` lies in `target`."""
+
+    ingredients: tuple[str, ...]
+    label: str
+    by: str
+    target: Interval
+    shown: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SumLeaf:
+    """A weighted sum over current orders lies in `target`; `weights` pairs ingredient and weight."""
+
+    weights: tuple[tuple[str, Interval], ...]
+    label: str
+    times: str | None
+    target: Interval
+    unit: str
+    shown: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLeaf:
+    """A fact is known; never UNKNOWN itself."""
+
+    fact: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceLeaf:
+    """A stated fact (sex, pregnant, context.care_setting, child_pugh_class) is one of `values`."""
+
+    fact: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+
+Leaf = (
+    Always
+    | NumberLeaf
+    | OrderNumberLeaf
+    | OrderIsLeaf
+    | DoseMultipleLeaf
+    | IndicationLeaf
+    | ConditionLeaf
+    | AllergyLeaf
+    | CountLeaf
+    | SumLeaf
+    | KnownLeaf
+    | ChoiceLeaf
+)
+Node = All | AnyOf | AtLeast | Leaf
+
+LEAVES: tuple[type, ...] = (
+    Always,
+    NumberLeaf,
+    OrderNumberLeaf,
+    OrderIsLeaf,
+    DoseMultipleLeaf,
+    IndicationLeaf,
+    ConditionLeaf,
+    AllergyLeaf,
+    CountLeaf,
+    SumLeaf,
+    KnownLeaf,
+    ChoiceLeaf,
+)
+
+
+def leaves(node: Node) -> tuple[Leaf, ...]:
+    """The leaves of a tree, left to right, repeats included."""
+    if isinstance(node, (All, AnyOf, AtLeast)):
+        return tuple(leaf for part in node.parts for leaf in leaves(part))
+    return (node,)

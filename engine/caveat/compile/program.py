@@ -1,0 +1,92 @@
+"""A compiled ruleset: frozen, serialisable, content-hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from caveat.compile.nodes import Leaf, Node, leaves
+
+SubjectKind = Literal["order", "pair", "stopped", "allergy", "patient"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """One `unless` of a rule."""
+
+    id: str
+    because: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Evidence of a rule."""
+
+    source: str
+    section: str
+    says: str
+    checked: str
+    level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The alert's texts, with placeholders."""
+
+    summary: str
+    consequence: str
+    action: str
+    monitoring: str | None = None
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """One rule, resolved.
+
+    `first` and `second` are the explicit ingredients of the scope (`second` for pairs and for
+    the classes an allergy may be to); an empty `first` in a `patient` rule takes every patient.
+    """
+
+    id: str
+    kind: str
+    severity: str
+    status: str
+    title: str
+    covers: tuple[str, ...]
+    subject: SubjectKind
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    when: Node
+    unless: tuple[Exclusion, ...]
+    supersedes: tuple[str, ...]
+    texts: Texts
+    evidence: tuple[Citation, ...]
+    interaction: tuple[tuple[str, str], ...] = ()
+    onset: str | None = None
+    confidence: str = "unknown"
+    place: str = ""
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Every leaf of the condition and of the exceptions, in order."""
+        found = leaves(self.when)
+        for exclusion in self.unless:
+            found += leaves(exclusion.node)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Every rule an evaluator runs; `digest` is the SHA-256 of its canonical JSON."""
+
+    version: str
+    rules: tuple[CompiledRule, ...]
+    digest: str
+
+    def rule(self, rule_id: str) -> CompiledRule:
+        """The rule of that id; KeyError when there is none."""
+        for rule in self.rules:
+            if rule.id == rule_id:
+                return rule
+        raise KeyError(rule_id)

@@ -1,0 +1,1 @@
+"""Evaluators: one meaning, several ways to compute it."""

@@ -1,0 +1,65 @@
+"""From truths to a status, by the table that gives rules their meaning.
+
+| when | unless | status |
+|---|---|---|
+| FALSE | | not met |
+| TRUE or UNKNOWN | one TRUE | excepted |
+| UNKNOWN | none TRUE | cannot assess |
+| TRUE | all FALSE, or some UNKNOWN | fires |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from caveat.compile.program import CompiledRule
+from caveat.evaluators.subjects import Subject
+from caveat.findings.basis import NO_DETAILS, Basis, Explained, Missing, Unchecked
+from caveat.findings.severity import Status
+from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One rule judged for one subject. `details` may be computed when first asked for."""
+
+    rule: CompiledRule
+    subject: Subject
+    status: Status
+    details: Explained = NO_DETAILS
+    error: str | None = None
+
+    @property
+    def because(self) -> tuple[Basis, ...]:
+        """The facts that decided it."""
+        return self.details.because
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """The facts that left it open."""
+        return self.details.missing
+
+    @property
+    def unchecked(self) -> tuple[Unchecked, ...]:
+        """The exceptions that could not be judged."""
+        return self.details.unchecked
+
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """The exceptions that hold."""
+        return self.details.exceptions
+
+    @property
+    def key(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """Rule, orders and allergy: what evaluators are compared by."""
+        return self.rule.id, self.subject.order_ids, self.subject.allergy_ids
+
+
+def status_of(when: Truth, unless: Sequence[Truth]) -> Status:
+    """The status that the truths give."""
+    if when == FALSE:
+        return Status.NOT_MET
+    if TRUE in unless:
+        return Status.EXCEPTED
+    return Status.CANNOT_ASSESS if when == UNKNOWN else Status.FIRES

@@ -1,0 +1,127 @@
+"""Alert texts completed with a patient's values."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from caveat.evaluators.subjects import Subject
+from caveat.facts.catalog import ORDER_NUMBERS, number_fact
+from caveat.facts.chart import Chart
+from caveat.facts.choices import choice
+from caveat.facts.identify import OrderView
+from caveat.facts.measure import Measure
+from caveat.facts.numbers import number
+from caveat.facts.order_numbers import order_number
+from caveat.intervals import Interval
+from caveat.units import format_quantity, parse_unit
+from caveat.units.unit import Dimension
+
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+UNKNOWN_TEXT = "not recorded"
+ORDER_TEXTS = ("name", "ingredient", "route", "form", "status", "indication", *ORDER_NUMBERS)
+CHOICE_TEXTS = ("sex", "pregnant", "lactating", "child_pugh_class")
+
+_MASS = parse_unit("mg").dimension
+_MASS_RATE = parse_unit("mg/d").dimension
+_RATE = parse_unit("/d").dimension
+_TIME = parse_unit("d").dimension
+
+
+def fill(template: str, chart: Chart, subject: Subject) -> str:
+    """The template with every `{...}` replaced; an unknown value reads "not recorded"."""
+    return PLACEHOLDER.sub(lambda found: value_text(found.group(1).strip(), chart, subject), template)
+
+
+def value_text(name: str, chart: Chart, subject: Subject) -> str:
+    """The text of one placeholder: `order.route`, `other.name`, `allergy.name`, a number, `half:...`."""
+    half = name.startswith("half:")
+    name = name.removeprefix("half:")
+    owner, _, prop = name.partition(".")
+    if owner in ("order", "other") and prop:
+        index = 0 if owner == "order" else 1
+        if index >= len(subject.orders):
+            return UNKNOWN_TEXT
+        return order_text(chart, subject.orders[index], prop, half=half)
+    if name == "allergy.name":
+        return subject.allergy.name if subject.allergy else UNKNOWN_TEXT
+    if name in CHOICE_TEXTS or owner == "context":
+        values = choice(chart, name).values
+        return " or ".join(sorted(values)) if len(values) < 3 and len(values) != 2 else UNKNOWN_TEXT
+    fact = number_fact(name, chart.terminology)
+    if fact is None:
+        return UNKNOWN_TEXT
+    unit = "a" if name == "age" else fact.unit
+    return measure_text(number(chart, name, unit), unit, half=half)
+
+
+def order_text(chart: Chart, view: OrderView, prop: str, *, half: bool = False) -> str:
+    """The text of a property of an order."""
+    if prop == "name":
+        return view.name
+    if prop == "ingredient":
+        return ", ".join(view.ingredients) or view.name
+    if prop == "route":
+        return view.route or "route not recorded"
+    if prop == "form":
+        return view.form or UNKNOWN_TEXT
+    if prop == "status":
+        return view.order.status or UNKNOWN_TEXT
+    if prop == "indication":
+        return "; ".join(str(item) for item in view.order.indication or ()) or UNKNOWN_TEXT
+    if prop not in ORDER_NUMBERS:
+        return UNKNOWN_TEXT
+    measure = order_number(chart, view, prop)
+    return measure_text(measure, display_unit(measure.dimension, measure.interval, prop), half=half)
+
+
+def display_unit(dimension: Dimension | None, interval: Interval | None, prop: str) -> str:
+    """The unit people expect to read: mg or ug by size, a day as the time."""
+    end = None if interval is None else interval.high if interval.high is not None else interval.low
+    if dimension in (_MASS, _MASS_RATE):
+        day = Fraction(1) if dimension == _MASS else Fraction(86400)
+        small = end is not None and 0 < end * day < Fraction(1, 1000)
+        name = "ug" if small else "mg"
+        return name if dimension == _MASS else f"{name}/d"
+    if dimension == _RATE:
+        return "mg/kg/d" if prop.endswith("per_weight") else "/d"
+    if dimension == _TIME:
+        return "d"
+    if dimension == () and prop.endswith("per_weight"):
+        return "mg/kg"
+    from caveat.units import normal_unit
+
+    return normal_unit(dimension).text if dimension else "1"
+
+
+def measure_text(measure: Measure, unit: str, *, half: bool = False) -> str:
+    """A measure in a unit: one value, or from one to another."""
+    interval = measure.interval
+    if interval is None or (interval.low is None and interval.high is None):
+        return UNKNOWN_TEXT
+    factor = parse_unit(unit).factor * (2 if half else 1)
+    if interval.exact is not None:
+        return _shown(interval.exact / factor, unit)
+    if interval.high is None:
+        assert interval.low is not None
+        return f"at least {_shown(interval.low / factor, unit)}"
+    if interval.low is None or interval.low == 0:
+        return f"at most {_shown(interval.high / factor, unit)}"
+    return f"{_shown(interval.low / factor, unit)} to {_shown(interval.high / factor, unit)}"
+
+
+def _shown(value: Fraction, unit: str) -> str:
+    if unit == "a":
+        return f"{int(value)} years"
+    if value.denominator > 10000:
+        value = _short(value)
+    return format_quantity(value, unit)
+
+
+def _short(value: Fraction) -> Fraction:
+    """Three significant digits, enough to read; never a different side of a whole number."""
+    size = abs(value)
+    digits = 0
+    while size and size * 10**digits < 100 and digits < 9:
+        digits += 1
+    return Fraction(round(value * 10**digits), 10**digits)

@@ -1,0 +1,1 @@
+"""Patient facts: frozen records in which unknown is a value of its own."""

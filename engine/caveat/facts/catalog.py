@@ -1,0 +1,107 @@
+"""Names of the numbers that a rule may ask for, with the unit each is measured in.
+
+Observation concepts come on top, from the terminology, and for each `x` of them `x_age`, the
+time since its latest value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from caveat.terminology.concepts import Terminology
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFact:
+    """`unit` gives the dimension a range must have; `analyte` allows mass and molar units."""
+
+    name: str
+    unit: str
+    analyte: str | None = None
+    derived: bool = True
+
+
+PATIENT_NUMBERS: Final = {
+    fact.name: fact
+    for fact in (
+        NumberFact("age", "a"),
+        NumberFact("gestation", "wk"),
+        NumberFact("weight", "kg", derived=False),
+        NumberFact("height", "cm", derived=False),
+        NumberFact("bmi", "kg/m2"),
+        NumberFact("bsa", "m2"),
+        NumberFact("ideal_weight", "kg"),
+        NumberFact("adjusted_weight", "kg"),
+        NumberFact("creatinine_clearance", "mL/min"),
+        NumberFact("egfr", "mL/min/{1.73_m2}"),
+        NumberFact("child_pugh_score", "1"),
+        NumberFact("qtc", "ms"),
+        NumberFact("qtc_bazett", "ms"),
+        NumberFact("pump_refill_age", "d"),
+    )
+}
+
+ORDER_NUMBERS: Final = {
+    "dose": None,
+    "daily_dose": None,
+    "dose_per_weight": None,
+    "daily_dose_per_weight": None,
+    "strength": None,
+    "frequency": "/d",
+    "duration": "d",
+    "since_start": "d",
+    "since_stop": "d",
+    "treatment_time": "d",
+}
+"""Properties of an order that are numbers; None where the dimension follows the substance."""
+
+KNOWABLE_OF_ORDER: Final = tuple(
+    f"order.{name}" for name in ("indication", "route", "form", "status", "start", "stop", *ORDER_NUMBERS)
+)
+"""What `known` may ask of the judged order."""
+
+CHOICES: Final = {
+    "sex": ("female", "male"),
+    "pregnant": ("true", "false"),
+    "lactating": ("true", "false"),
+    "child_pugh_class": ("A", "B", "C"),
+    "context.specialist_oversight": ("true", "false"),
+    "context.hazardous_work": ("true", "false"),
+    "context.fall_risk": ("true", "false"),
+    "context.alcohol_use": ("true", "false"),
+    "context.care_setting": (
+        "ambulatory",
+        "inpatient",
+        "emergency",
+        "intensive-care",
+        "home",
+        "long-term-care",
+    ),
+}
+
+
+def number_fact(name: str, terminology: Terminology) -> NumberFact | None:
+    """The fact of that name, or None when there is none."""
+    found = PATIENT_NUMBERS.get(name)
+    if found is not None:
+        return found
+    concepts = terminology.tables.observations
+    concept = concepts.get(name)
+    if concept is not None:
+        return NumberFact(name, concept.unit or "1", concept.analyte or None, derived=False)
+    if name.endswith("_age") and name[:-4] in concepts:
+        return NumberFact(name, "d")
+    return None
+
+
+def number_names(terminology: Terminology) -> tuple[str, ...]:
+    """Every number a rule may ask for, for suggestions and documentation."""
+    return (*PATIENT_NUMBERS, *terminology.tables.observations)
+
+
+def knowable(terminology: Terminology) -> tuple[str, ...]:
+    """Every name that `known` and `unknown` take."""
+    lists = ("orders", "conditions", "allergies", "observations")
+    ages = (f"{name}_age" for name in terminology.tables.observations)
+    return (*number_names(terminology), *ages, *CHOICES, *lists, "child_pugh_stated", *KNOWABLE_OF_ORDER)

@@ -1,0 +1,166 @@
+"""Orders recognised and sorted into current and ended ones at `as_of`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from caveat.dates import When
+from caveat.facts.clinical import Order
+from caveat.findings.basis import Missing
+from caveat.terminology.concepts import Terminology
+from caveat.terminology.resolver import Resolution, resolve
+from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
+
+Selection = Literal["active", "overlapping", "ever"]
+ENTRY_LOOK_BACK = 30
+"""Days that an administration or a dispense without an end counts as current."""
+
+_ENDED = ("completed", "stopped", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrderView:
+    """One order with what was understood of it.
+
+    `route` None with `route_missing` is unknown. `current` and `ended` say which rules judge it.
+    """
+
+    order: Order
+    ingredients: tuple[str, ...]
+    resolution: Resolution
+    route: str | None
+    route_missing: Missing | None
+    form: str | None
+    current: bool
+    ended: bool
+
+    @property
+    def id(self) -> str:
+        """The order's id."""
+        return self.order.id
+
+    @property
+    def name(self) -> str:
+        """The product as written, else its ingredients."""
+        order = self.order
+        shown = order.text or next((code.display for code in order.codes if code.display), None)
+        return shown or ", ".join(self.ingredients or order.ingredients or ()) or order.id
+
+
+def identify(order: Order, terminology: Terminology, as_of: int, selection: Selection) -> OrderView:
+    """The order recognised, and whether it is current at `as_of` under the selection policy."""
+    found = _resolution(order, terminology)
+    route, missing = _route(order, found, terminology)
+    form = (terminology.form(order.form) if order.form else None) or found.form
+    current = is_current(order, as_of, selection)
+    return OrderView(
+        order,
+        found.ingredients,
+        found,
+        route,
+        missing,
+        form,
+        current,
+        not current and has_ended(order, as_of),
+    )
+
+
+def _resolution(order: Order, terminology: Terminology) -> Resolution:
+    if not order.ingredients:
+        return resolve(terminology, order.codes, order.text)
+    parts = [resolve(terminology, (), name) for name in order.ingredients]
+    if order.codes or order.text:
+        whole = resolve(terminology, order.codes, order.text)
+        if whole.ingredients or order.codes:
+            parts.append(whole)
+    if len(parts) == 1:
+        return parts[0]
+    named = [part for part in parts if part.ingredients or part.unrecognised]
+    last = parts[-1]
+    return Resolution(
+        ingredients=tuple(dict.fromkeys(i for part in named for i in part.ingredients)),
+        route=last.route,
+        form=last.form,
+        strength=last.strength,
+        how=parts[0].how,
+        unrecognised=any(part.unrecognised for part in parts[: len(order.ingredients)]),
+        leftover=tuple(dict.fromkeys(w for part in parts[: len(order.ingredients)] for w in part.leftover)),
+        candidates=tuple(dict.fromkeys(c for part in parts for c in part.candidates)),
+        conflict=last.conflict,
+    )
+
+
+def _route(order: Order, found: Resolution, terminology: Terminology) -> tuple[str | None, Missing | None]:
+    if order.route:
+        route = terminology.route(order.route)
+        if route is None:
+            return None, Missing("route", f"route {order.route!r} is not understood")
+        return route, None
+    if found.route:
+        return found.route, None
+    if order.form:
+        form = terminology.form(order.form)
+        if form is not None:
+            implied = terminology.tables.forms[form].route
+            if implied:
+                return implied, None
+    return None, Missing("route", "not recorded")
+
+
+def is_current(order: Order, as_of: int, selection: Selection) -> bool:
+    """Whether the order counts as taken or about to be taken at `as_of`.
+
+    active: proposed, active, on hold or of unknown status, and not over by its stop date.
+    overlapping: any that was not cancelled, with `as_of` between start and stop (an unknown stop
+    counts as not over unless the status says so). ever: any that was not cancelled.
+    """
+    status = order.status
+    if status in ("entered-in-error", "cancelled"):
+        return False
+    if selection == "ever":
+        return True
+    over = order.stop is not None and order.stop.last < as_of
+    if over:
+        return False
+    if selection == "overlapping":
+        started = order.start is None or order.start.first <= as_of
+        return started and (order.stop is not None or status not in _ENDED)
+    if status in _ENDED:
+        return False
+    if (
+        status is None
+        and order.origin in ("administration", "dispense")
+        and order.start is not None
+        and order.stop is None
+    ):
+        return order.start.last >= as_of - ENTRY_LOOK_BACK
+    return True
+
+
+def has_ended(order: Order, as_of: int) -> bool:
+    """Whether the order was taken and is over."""
+    if order.status in ("entered-in-error", "cancelled", "proposed"):
+        return False
+    return order.status in _ENDED or (order.stop is not None and order.stop.last < as_of)
+
+
+def overlap(first: Order, second: Order) -> Truth:
+    """Whether two orders run at the same time; an end that is not recorded is open."""
+    certain = UNKNOWN if _open(first) or _open(second) else TRUE
+    for one, two in ((first, second), (second, first)):
+        if one.stop is not None and two.start is not None:
+            if one.stop.last < two.start.first:
+                return FALSE
+            if one.stop.first < two.start.last and not (one.stop.is_exact and two.start.is_exact):
+                certain = UNKNOWN
+    return certain
+
+
+def _open(order: Order) -> bool:
+    return order.status in _ENDED and (order.start is None or order.stop is None)
+
+
+def day_range(when: When | None) -> tuple[int, int] | None:
+    """First and last day, or None when the date is not recorded."""
+    return None if when is None else (when.first, when.last)

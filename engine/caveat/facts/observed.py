@@ -1,0 +1,250 @@
+"""Measured and stated values by concept: which one is meant, how old it is, and in which unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from caveat.dates import When
+from caveat.errors import UnitError
+from caveat.facts.catalog import number_fact
+from caveat.facts.chart import Chart
+from caveat.facts.measure import Measure, base_interval, unknown
+from caveat.facts.values import Quantity
+from caveat.findings.basis import Basis, Missing
+from caveat.intervals import Interval, hull, inside
+from caveat.terminology.concepts import ObservationConcept
+from caveat.truth import FALSE
+from caveat.units import parse_unit, to_base
+
+STATED = ("weight", "height", "serum_creatinine", "creatinine_clearance", "egfr")
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One usable or unusable value; `trouble` says why it is unusable."""
+
+    concept: str
+    shown: str
+    at: When | None
+    source: str | None
+    path: str
+    interval: Interval | None
+    trouble: str = ""
+
+    def basis(self) -> Basis:
+        """The value as the record states it."""
+        return Basis(self.concept, self.shown, None if self.at is None else self.at.text, self.source)
+
+
+def observed(chart: Chart) -> dict[str, list[Observed]]:
+    """Every value of a bound concept, in the order of the record; impossible ones become problems."""
+    return chart.once("observed", lambda: _collect(chart))
+
+
+def _collect(chart: Chart) -> dict[str, list[Observed]]:
+    found: dict[str, list[Observed]] = {}
+    patient = chart.patient
+    today: When | None = None
+    for name in STATED:
+        stated = getattr(patient, name)
+        if stated is not None:
+            if stated.at is None and today is None:
+                today = When(chart.day, chart.as_of, chart.as_of)
+            _add(chart, found, name, stated.value, stated.at or today, stated.source, f"$.{name}")
+    loinc = chart.terminology.tables.loinc
+    concepts = chart.terminology.tables.observations
+    for index, entry in enumerate(patient.observations or ()):
+        concept = entry.concept
+        if concept is None:
+            for code in entry.codes:
+                if code.system == "loinc" and code.code in loinc:
+                    concept = loinc[code.code]
+                    break
+            else:
+                concept = chart.terminology.observation_named(entry.text) if entry.text else None
+        elif concept not in concepts:
+            concept = chart.terminology.observation_named(concept) or concept
+        if concept is None:
+            continue
+        if concept not in concepts and number_fact(concept, chart.terminology) is None:
+            chart.problem(
+                "unknown-observation",
+                f"no observation is called {concept!r}",
+                f"$.observations[{index}].concept",
+                concept,
+            )
+            continue
+        at = entry.at
+        if at is not None and at.first > chart.as_of:
+            chart.note(
+                "after-as-of",
+                f"{concept} of {at} lies after {chart.day} and was not used",
+                f"$.observations[{index}]",
+            )
+            continue
+        _add(chart, found, concept, entry.value, at, entry.source, f"$.observations[{index}].value")
+    return found
+
+
+def _add(
+    chart: Chart,
+    found: dict[str, list[Observed]],
+    concept: str,
+    value: Quantity | None,
+    at: When | None,
+    source: str | None,
+    path: str,
+) -> None:
+    trouble, interval, shown = "", None, "no value"
+    fact = number_fact(concept, chart.terminology)
+    if value is None:
+        trouble = "the result is not recorded"
+    elif fact is not None:
+        shown = str(value)
+        try:
+            interval = base_interval(value, fact.unit, fact.analyte)
+        except UnitError as error:
+            trouble = f"{shown}: {error}" if value.unit else f"{shown} has no unit"
+        else:
+            impossible = _judge(chart, concept, fact.unit, interval, shown, path, at)
+            if impossible:
+                trouble, interval = impossible, None
+    found.setdefault(concept, []).append(Observed(concept, shown, at, source, path, interval, trouble))
+
+
+def _judge(
+    chart: Chart, concept: str, unit: str, interval: Interval, shown: str, path: str, at: When | None
+) -> str:
+    """Why the value is impossible, or an empty string; implausible ones become notes."""
+    limits = chart.terminology.tables.observations.get(concept)
+    if limits is None:
+        if interval.high is not None and interval.high <= 0:
+            chart.problem("impossible-value", f"{concept} cannot be {shown}", path, shown)
+            return f"{shown} is impossible"
+        return ""
+    possible, plausible = _limits(chart, limits, unit)
+    if inside(interval, possible) == FALSE:
+        chart.problem("impossible-value", f"{concept} cannot be {shown}", path, shown)
+        return f"{shown} is impossible"
+    if inside(interval, plausible) == FALSE:
+        when = f" on {at}" if at else ""
+        chart.note("implausible-value", f"{concept} of {shown}{when} is unlikely", path)
+    return ""
+
+
+def _limits(chart: Chart, concept: ObservationConcept, unit: str) -> tuple[Interval, Interval]:
+    def build() -> tuple[Interval, Interval]:
+        base = parse_unit(unit)
+
+        def span(pair: tuple[float | None, float | None]) -> Interval:
+            low, high = (None if end is None else to_base(Fraction(str(end)), base) for end in pair)
+            return Interval(low, high)
+
+        return span(concept.possible), span(concept.plausible)
+
+    return chart.terminology.remember(("limits", concept.id), build)
+
+
+def latest(chart: Chart, concept: str, within: int | None = None) -> Measure:
+    """The most recent value; values of the same day that differ make an interval.
+
+    UNKNOWN, with the reason: none recorded, too old, undated where an age limit is asked, a unit
+    that is missing or does not fit, an impossible value.
+    """
+    entries = observed(chart).get(concept)
+    if not entries:
+        return unknown(concept, "not recorded")
+    return _combine(chart, concept, _candidates(entries), within)
+
+
+def _candidates(entries: list[Observed]) -> list[Observed]:
+    """Those that may be the latest one."""
+    if len(entries) == 1:
+        return entries
+    newest = max((e.at.first for e in entries if e.at is not None), default=None)
+    if newest is None:
+        return entries
+    chosen = [e for e in entries if e.at is None or e.at.last >= newest]
+    if len(chosen) > 1 and all(
+        e.at is not None and e.at.is_exact and e.at.instant is not None for e in chosen
+    ):
+        last = max(e.at.instant for e in chosen)  # type: ignore[union-attr, type-var]
+        chosen = [e for e in chosen if e.at.instant == last]  # type: ignore[union-attr]
+    return chosen
+
+
+def _combine(chart: Chart, concept: str, chosen: list[Observed], within: int | None) -> Measure:
+    basis = tuple(dict.fromkeys(e.basis() for e in chosen))
+    for entry in chosen:
+        if entry.interval is None:
+            return Measure(None, basis, (Missing(concept, entry.trouble),))
+        reason = _stale(chart, entry, within)
+        if reason:
+            return Measure(None, basis, (Missing(concept, reason),))
+    interval = chosen[0].interval
+    assert interval is not None
+    for entry in chosen[1:]:
+        assert entry.interval is not None
+        interval = hull(interval, entry.interval)
+    return Measure(interval, basis)
+
+
+def _stale(chart: Chart, entry: Observed, within: int | None) -> str:
+    if within is None:
+        return ""
+    if entry.at is None:
+        return f"{entry.shown} has no date"
+    limit = chart.as_of - within
+    if entry.at.first >= limit:
+        return ""
+    old = "is" if entry.at.last < limit else "may be"
+    return f"{entry.shown} of {entry.at} {old} older than {within} d"
+
+
+def extreme(chart: Chart, concept: str, pick: str, within: int | None) -> Measure:
+    """The lowest or highest value on record, no older than `within` days where that is given."""
+    entries = observed(chart).get(concept)
+    if not entries:
+        return unknown(concept, "not recorded")
+    usable: list[Observed] = []
+    missing: list[Missing] = []
+    for entry in entries:
+        stale = _stale(chart, entry, within)
+        if stale and entry.at is not None and entry.at.last < chart.as_of - (within or 0):
+            continue
+        if entry.interval is None or stale:
+            missing.append(Missing(concept, entry.trouble or stale))
+        else:
+            usable.append(entry)
+    if not usable:
+        return Measure(None, (), tuple(missing)) if missing else unknown(concept, f"none within {within} d")
+    lows = [e.interval.low for e in usable if e.interval is not None]
+    highs = [e.interval.high for e in usable if e.interval is not None]
+    if pick == "lowest":
+        low = None if None in lows or missing else min(x for x in lows if x is not None)
+        high = min((x for x in highs if x is not None), default=None)
+    else:
+        high = None if None in highs or missing else max(x for x in highs if x is not None)
+        low = max((x for x in lows if x is not None), default=None)
+    return Measure(Interval(low, high), tuple(e.basis() for e in usable), tuple(missing))
+
+
+def time_since(chart: Chart, concept: str) -> Measure:
+    """Time since the latest value of a concept, in seconds (base unit of time)."""
+    name = f"{concept}_age"
+    entries = observed(chart).get(concept)
+    if not entries:
+        return unknown(name, f"no {concept} is recorded", (concept,))
+    chosen = _candidates(entries)
+    if any(e.at is None for e in chosen):
+        return unknown(name, "the value has no date", (concept,))
+    first = min(e.at.first for e in chosen if e.at is not None)
+    last = max(e.at.last for e in chosen if e.at is not None)
+    basis = tuple(e.basis() for e in chosen)
+    return Measure(days_to_base(max(0, chart.as_of - last), chart.as_of - first), basis)
+
+
+def days_to_base(low: int, high: int | None) -> Interval:
+    """Days as an interval in seconds."""
+    return Interval(Fraction(low * 86400), None if high is None else Fraction(high * 86400))

@@ -1,0 +1,145 @@
+"""One medication text read word by word: every word is a name, a strength, a form, a route, or left over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from caveat.terminology.concepts import Name, Terminology
+from caveat.terminology.text import SEPARATORS, tokens
+
+_ION_ENDINGS: Final = ("ate", "ide", "ite")
+_LONGEST_SPELLING: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`leftover` words are known to be nothing: the text is understood whole only where there are none."""
+
+    ingredients: tuple[str, ...] = ()
+    kind: str = ""
+    route: str = ""
+    form: str = ""
+    strength: tuple[str, ...] = ()
+    leftover: tuple[str, ...] = ()
+    ambiguous: tuple[str, ...] = ()
+
+
+def read(terminology: Terminology, text: str) -> Reading:
+    """What the words of a product or substance text mean, the longest names first.
+
+    A salt is part of the substance beside it. A word is never matched in part, and never by likeness.
+    """
+    t = terminology.tables
+    word, part = _split(text)
+    names = _names(terminology, word)
+    route, form, shaped = _shape(terminology, word, set(names))
+    ingredients: dict[str, None] = {}
+    kinds: list[str] = []
+    ambiguous: dict[str, None] = {}
+    leftover: list[str] = []
+    covered: set[int] = set()
+    for at, (length, name) in names.items():
+        covered.update(range(at, at + length))
+        if length == 1 and _is_ion(terminology, word, part, at, names):
+            continue
+        if name.kind == "ambiguous":
+            ambiguous.update(dict.fromkeys(name.ingredients))
+            leftover.append(" ".join(word[at : at + length]))
+            continue
+        ingredients.update(dict.fromkeys(name.ingredients))
+        kinds.append(name.kind)
+        route = route or name.route
+    for i, w in enumerate(word):
+        if i in covered or i in shaped or w[0].isdigit() or w == "%":
+            continue
+        kind = t.noise.get(w)
+        if kind is None or (kind == "salt" and not ingredients):
+            leftover.append(w)
+    return Reading(
+        ingredients=tuple(ingredients),
+        kind="brand" if kinds and all(k == "brand" for k in kinds) else "name" if kinds else "",
+        route=route or (t.forms[form].route if form else ""),
+        form=form,
+        strength=_strength(terminology, word, covered),
+        leftover=tuple(dict.fromkeys(leftover)),
+        ambiguous=tuple(ambiguous),
+    )
+
+
+def _split(text: str) -> tuple[list[str], list[int]]:
+    """The words, and for each the number of its part; parts lie between separators."""
+    word: list[str] = []
+    part: list[int] = []
+    count = 0
+    for token in tokens(text):
+        if token in SEPARATORS:
+            count += 1
+        else:
+            word.append(token)
+            part.append(count)
+    return word, part
+
+
+def _names(terminology: Terminology, word: list[str]) -> dict[int, tuple[int, Name]]:
+    """Start -> (words, name) of the longest names, left to right."""
+    t = terminology.tables
+    found: dict[int, tuple[int, Name]] = {}
+    at = 0
+    while at < len(word):
+        for length in range(min(t.starts.get(word[at], 0), len(word) - at), 0, -1):
+            name = t.names.get(" ".join(word[at : at + length]))
+            if name is not None:
+                found[at] = (length, name)
+                at += length - 1
+                break
+        at += 1
+    return found
+
+
+def _is_ion(
+    terminology: Terminology, word: list[str], part: list[int], at: int, names: dict[int, tuple[int, Name]]
+) -> bool:
+    """Whether `potassium` here is the ion of a salt: after a substance in the same part, or right before an acid."""
+    if terminology.tables.noise.get(word[at]) != "salt":
+        return False
+    before = any(part[i] == part[at] and i + n == at for i, (n, _) in names.items() if i < at)
+    after = names.get(at + 1)
+    if after is None or part[at + 1] != part[at]:
+        return before
+    return before or word[at + after[0]].endswith(_ION_ENDINGS)
+
+
+def _shape(terminology: Terminology, word: list[str], named: set[int]) -> tuple[str, str, set[int]]:
+    """The first route and the first form spelt out, and the words that spell any."""
+    t = terminology.tables
+    route = form = ""
+    used: set[int] = set()
+    at = 0
+    while at < len(word):
+        step = 1
+        for length in range(min(_LONGEST_SPELLING, len(word) - at), 0, -1):
+            phrase = " ".join(word[at : at + length])
+            is_form, is_route = t.form_spellings.get(phrase), t.route_spellings.get(phrase)
+            if (is_form or is_route) and not named & set(range(at, at + length)):
+                form, route = form or (is_form or ""), route or ("" if is_form else is_route or "")
+                used.update(range(at, at + length))
+                step = length
+                break
+        at += step
+    return route, _released(terminology, form, word), used
+
+
+def _released(terminology: Terminology, form: str, word: list[str]) -> str:
+    slow = any(terminology.tables.noise.get(w) == "slow" for w in word)
+    modified = f"modified-release-{form}"
+    return modified if slow and modified in terminology.tables.forms else form
+
+
+def _strength(terminology: Terminology, word: list[str], covered: set[int]) -> tuple[str, ...]:
+    units = terminology.tables.noise
+    return tuple(
+        f"{a} {b}"
+        for i, (a, b) in enumerate(zip(word, word[1:], strict=False))
+        if i not in covered and a[0].isdigit() and (b == "%" or units.get(b) == "unit")
+    )

@@ -1,0 +1,121 @@
+#!/bin/sh
+# Makes .venv what a target needs, and does nothing where it already is.
+# Usage: scripts/environment.sh run|test|bench|durable
+#   run      caveat and what it runs on, and the durable evaluator where it builds
+#   test     run, and the tests and checks
+#   bench    run, and the peers in the benchmarks
+#   durable  tries the durable evaluator again and says why it cannot be had
+# PYTHON names the interpreter; without it the first of python3, python3.13, 3.12, 3.11 that fits is taken.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { echo "caveat: $*" >&2; }
+fail() { say "$@"; exit 1; }
+
+target=${1:-run}
+case $target in run | durable) locks="core build" ;; test) locks="core build dev" ;; bench) locks="core build bench" ;;
+*) fail "unknown target $target; use run, test, bench or durable" ;; esac
+
+venv=.venv
+python=$venv/bin/python
+log=$venv/install.log
+oldest="3, 11"
+unset PYTHONHOME PIP_TARGET PIP_PREFIX || true
+export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# What was installed, where, and from what: a stamp that differs means work.
+stamp_of() { # stamp_of NAME...: the sum of these locks, the project file and this script, and the place
+    files=
+    for name in "$@"; do files="$files requirements/$name.txt"; done
+    # shellcheck disable=SC2086
+    echo "$(cat $files pyproject.toml scripts/environment.sh | cksum) $(pwd)"
+}
+stamped() { [ -f "$venv/$1.stamp" ] && [ "$(cat "$venv/$1.stamp")" = "$2" ]; }
+
+# The interpreter is the one asked for, where one is asked for.
+release() { "$1" -c "import platform; print(platform.python_version())" 2>/dev/null || true; }
+as_asked() { [ -z "${PYTHON:-}" ] || [ "$(release "$python")" = "$(release "$PYTHON")" ]; }
+
+# shellcheck disable=SC2086
+wanted=$(stamp_of $locks)
+if [ "$target" != durable ] && [ -x "$python" ] && stamped "$target" "$wanted" && as_asked; then exit 0; fi
+
+fits() { "$1" -c "import sys; sys.exit(sys.version_info < ($oldest))" 2>/dev/null; }
+can_make_environments() { "$1" -c "import venv; from ensurepip import version" 2>/dev/null; }
+
+find_python() {
+    old= bare=
+    for candidate in ${PYTHON:+"$PYTHON"} ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        command -v "$candidate" >/dev/null 2>&1 || continue
+        if ! fits "$candidate"; then old=$candidate
+        elif ! can_make_environments "$candidate"; then bare=${bare:-$candidate}
+        else echo "$candidate"; return; fi
+    done
+    [ -z "$bare" ] || fail "$bare cannot make virtual environments: apt-get install $(venv_package "$bare")"
+    [ -z "$old" ] || fail "$old is older than Python 3.11, or does not start; name another: make PYTHON=python3.12 ..."
+    [ -z "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not on this machine"
+    fail "no Python 3.11 or later is on this machine: apt-get install python3 python3-venv"
+}
+venv_package() { "$1" -c "import sys; print('python%d.%d-venv' % sys.version_info[:2])"; }
+
+usable() { # the environment starts, is new enough, has pip, belongs to this place and to PYTHON
+    [ -x "$python" ] && fits "$python" && "$python" -c "import pip" 2>/dev/null || return 1
+    [ ! -f "$venv/home" ] || [ "$(cat "$venv/home")" = "$(pwd)" ] || return 1
+    as_asked
+}
+
+install() { # pip, its talk kept in the log
+    "$python" -m pip install --quiet --require-hashes "$@" >>"$log" 2>&1
+}
+
+fail_install() {
+    fail "packages could not be installed: $(grep -m 1 -i '^error' "$log" || tail -n 1 "$log") (more in $log)"
+}
+
+why_not_durable() { # installs the durable evaluator; prints one line where it cannot be had
+    if ! "$python" -c "import sys; sys.exit(sys.version_info >= (3, 13))"; then
+        echo "durable-rules does not run on Python 3.13 and later"
+        return
+    fi
+    # Without a build environment of its own, so that nothing unlocked is fetched to build it.
+    if install --no-build-isolation -r requirements/durable.txt && "$python" -c "import durable.engine" 2>>"$log"; then
+        return
+    fi
+    compiler=$("$python" -c "import sysconfig; print((sysconfig.get_config_var('CC') or 'cc').split()[0])")
+    headers=$("$python" -c "import sysconfig; print(sysconfig.get_path('include'))")
+    if ! command -v "$compiler" >/dev/null 2>&1; then echo "no C compiler ($compiler): apt-get install build-essential"
+    elif [ ! -f "$headers/Python.h" ]; then echo "no Python headers: apt-get install python3-dev"
+    else echo "durable-rules did not build; see $log"; fi
+}
+
+if ! usable; then
+    chosen=$(find_python)
+    say "making $venv with $chosen (once; some tens of seconds)"
+    rm -rf "$venv"
+    "$chosen" -m venv "$venv" >/dev/null 2>&1 || fail "$chosen could not make $venv: apt-get install $(venv_package "$chosen")"
+fi
+pwd >"$venv/home"
+: >"$log"
+
+wanted_run=$(stamp_of core build)
+if ! stamped base "$wanted_run"; then
+    install -r requirements/core.txt -r requirements/build.txt &&
+        "$python" -m pip install --quiet --no-deps --no-build-isolation --editable . >>"$log" 2>&1 ||
+        fail_install
+    rm -f "$venv/durable.stamp"
+    echo "$wanted_run" >"$venv/base.stamp"
+fi
+wanted_durable=$(stamp_of durable)
+if [ "$target" = durable ] || ! stamped durable "$wanted_durable"; then
+    reason=$(why_not_durable)
+    if [ -n "$reason" ]; then say "the durable evaluator is left out, all else works ($reason; try again: make durable)"; fi
+    echo "$wanted_durable" >"$venv/durable.stamp"
+fi
+case $target in test | bench)
+    lock=dev
+    [ "$target" = test ] || lock=bench
+    install -r "requirements/$lock.txt" ||
+        fail_install
+    ;;
+esac
+echo "$wanted" >"$venv/$target.stamp"
