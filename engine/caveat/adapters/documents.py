@@ -43,12 +43,20 @@ _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def is_ndjson(head: bytes, *, complete: bool) -> bool:
-    """Whether the first lines are JSON objects of their own; `complete` when the head is the whole."""
-    lines = [line for line in head.split(b"\n") if line.strip()]
-    whole = lines if complete else lines[:-1]
-    if len(lines) < 2 or not all(line.lstrip().startswith(b"{") for line in lines[:2]):
-        return len(lines) >= 2 and bool(whole) and _is_object(whole[0])
-    return any(_is_object(line) for line in whole[:_LINES]) or (len(whole) >= 2 and len(whole[0].strip()) > 1)
+    """Whether each line is a JSON value of its own; `complete` when the head is the whole file.
+
+    One bad line, the first among them, does not hide the others; JSON printed over several lines,
+    cut off or not, is one document.
+    """
+    lines = [line.strip() for line in head.split(b"\n") if line.strip()]
+    if not complete and b"\n" not in head.strip():
+        return not head.lstrip().startswith(b"[")
+    if len(lines) < 2 or lines[0].startswith(b"["):
+        return False
+    whole = (lines if complete else lines[:-1])[:_LINES]
+    if lines[0].startswith(b"{"):
+        return _is_object(lines[0]) or (lines[0] != b"{" and lines[1].startswith(b"{"))
+    return any(_is_object(line) for line in whole)
 
 
 def _is_object(line: bytes) -> bool:

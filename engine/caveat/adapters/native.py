@@ -66,6 +66,22 @@ _SYNONYMS: Final = {
 }
 
 
+class RecordError(InputError):
+    """Every fault of one record; `summary` is the first alone and `also` the others, a line each."""
+
+    def __init__(
+        self, *, faults: list[tuple[str, str, str, str]], also: tuple[str, ...], source: str
+    ) -> None:
+        path, self.summary, value, code = faults[0]
+        self.also = also
+        listed = "".join(f"\n  also: {other}" for other in also)
+        shown = f" (found {value})" if value and also else ""
+        super().__init__(
+            self.summary + shown + listed, code=code, source=source, path=path, value="" if also else value
+        )
+        self.value = value
+
+
 def read_native(record: Mapping[str, Any] | bytes | str, *, source: str = "") -> Patient:
     """The Patient that a native record states.
 
@@ -115,24 +131,13 @@ def _parse(data: bytes, source: str) -> Any:
         raise InputError(f"not JSON: {shorten(str(error))}", code="not-json", source=source) from None
 
 
-def _explained(error: ValidationError, source: str) -> InputError:
+def _explained(error: ValidationError, source: str) -> RecordError:
     faults = [_fault(dict(one)) for one in error.errors(include_url=False, include_context=False)]
-    first = faults[0]
     others = [
         f"{path}: {message}" + (f" (found {value})" if value else "")
         for path, message, value, _ in faults[1:]
     ]
-    problem = InputError(
-        first[1] + "".join(f"\n  also: {other}" for other in others),
-        code=first[3],
-        source=source,
-        path=first[0],
-        value=first[2] if not others else "",
-    )
-    problem.value = first[2]
-    problem.faults = tuple(others)  # type: ignore[attr-defined]
-    problem.first = first[1]  # type: ignore[attr-defined]
-    return problem
+    return RecordError(faults=faults, also=tuple(others), source=source)
 
 
 def _fault(one: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -8,6 +8,7 @@ import io
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -55,17 +56,18 @@ class Source:
     found: bool = False
     data: bytes | None = None
 
-    def open(self) -> IO[bytes]:
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
         """The unpacked bytes. Raises InputError when the file cannot be opened."""
-        try:
-            raw: IO[bytes] = io.BytesIO(self.data) if self.path is None else self.path.open("rb")  # type: ignore[arg-type]
-            if raw.read(2) == GZIP:
+        with ExitStack() as opened:
+            try:
+                raw: IO[bytes] = io.BytesIO(self.data or b"") if self.path is None else self.path.open("rb")
+                opened.enter_context(raw)
+                packed = raw.read(2) == GZIP
                 raw.seek(0)
-                return gzip.open(raw, "rb")  # type: ignore[return-value]
-            raw.seek(0)
-            return raw
-        except OSError as error:
-            raise unreadable(self.label, error) from None
+            except (OSError, ValueError) as error:
+                raise unreadable(self.label, error) from None
+            yield opened.enter_context(gzip.GzipFile(fileobj=raw)) if packed else raw
 
 
 def unreadable(label: str, error: BaseException) -> InputError:

@@ -48,7 +48,7 @@ class Case(Strict):
     rule: str
     class_: Annotated[CaseClass, Field(alias="class")]
     as_of: str | None = None
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = Field(default_factory=dict)
     expect: tuple[Expectation, ...]
     note: str | None = None
 
@@ -58,7 +58,7 @@ class CaseFile(Strict):
 
     format: Literal[1]
     as_of: str
-    base: dict[str, Any] = {}
+    base: dict[str, Any] = Field(default_factory=dict)
     cases: Annotated[tuple[Case, ...], Field(min_length=1)]
 
 

@@ -10,10 +10,10 @@ from caveat.compile.ruleset import Ruleset
 from caveat.evaluators.outcome import Outcome
 from caveat.evaluators.subjects import Subject
 from caveat.evaluators.texts import fill
+from caveat.facts import quick
 from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView
-from caveat.facts.observed import observed
 from caveat.facts.problems_list import views
 from caveat.findings.basis import Details, Missing
 from caveat.findings.report import Finding, RecordError, RecordNote, Report, Unrecognised
@@ -67,7 +67,7 @@ def assemble(chart: Chart, outcomes: Iterable[Outcome], rules: Ruleset, evaluato
             )
         )
     unrecognised = _unrecognised(chart)
-    observed(chart)
+    quick.entries(chart)
     errors = [RecordError(p.code, p.message, p.path, p.value) for p in chart.problems]
     errors += [
         RecordError("rule-failed", f"rule {o.rule.id} failed and was not judged: {o.error}", rule=o.rule.id)

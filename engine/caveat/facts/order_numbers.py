@@ -28,7 +28,12 @@ _NUMBER = parse_unit("1").dimension
 
 def order_number(chart: Chart, view: OrderView, prop: str) -> Measure:
     """The number in base units with its dimension, or UNKNOWN naming what is missing."""
-    return chart.once(("order", view.order.id, prop), lambda: BY_PROP[prop](chart, view))
+    memo = chart.memo
+    key = (view.order.id, prop)
+    if key in memo:
+        return memo[key]  # type: ignore[no-any-return]
+    memo[key] = found = BY_PROP[prop](chart, view)
+    return found
 
 
 def _stated(view: OrderView, prop: str, value: Quantity | None) -> Measure:

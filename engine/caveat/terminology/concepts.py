@@ -44,7 +44,8 @@ class IngredientClass:
 class ValueSet:
     """Conditions that count as one: ICD-10-CM by root, SNOMED CT by enumeration, texts by exact label.
 
-    `words` make an uncoded text, or a SNOMED CT code outside the enumeration, possibly one of these.
+    `words` (one or several that must all be there) make an uncoded text, or a SNOMED CT code outside the
+    enumeration, possibly one of these, unless the code is in `not_snomed`: reviewed, and not a member.
     """
 
     id: str
@@ -53,6 +54,7 @@ class ValueSet:
     icd10cm: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     snomed: dict[str, str] = field(default_factory=dict)
+    not_snomed: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
@@ -145,11 +147,12 @@ class Tables:
     ingredient_classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     loinc: dict[str, str] = field(default_factory=dict)
     snomed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    not_snomed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     icd_roots: dict[str, tuple[str, ...]] = field(default_factory=dict)
     icd_excluded: dict[str, tuple[str, ...]] = field(default_factory=dict)
     icd_broader: dict[str, tuple[str, ...]] = field(default_factory=dict)
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    words: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = field(default_factory=dict)
     route_spellings: dict[str, str] = field(default_factory=dict)
     form_spellings: dict[str, str] = field(default_factory=dict)
 
@@ -248,18 +251,28 @@ class Terminology:
                 return ConditionMatch(frozenset(sets), frozenset(t.icd_broader.get(bare, ())) - sets, True)
         texts = tuple(dict.fromkeys(x for x in (text, code.display if code else "") if x))
         if code and code.system == "snomed":
-            sets = set(t.snomed.get(code.code.strip(), ()))
+            bare = code.code.strip()
+            sets = set(t.snomed.get(bare, ()))
+            reviewed = set(t.not_snomed.get(bare, ()))
             if sets:
                 return ConditionMatch(frozenset(sets), frozenset(), True)
             labelled = {s for x in texts for s in t.labels.get("condition " + key(x), ())}
-            return ConditionMatch(frozenset(), self._possible(texts) | labelled, bool(texts))
+            possible = (self._possible(texts) | labelled) - reviewed
+            return ConditionMatch(frozenset(), frozenset(possible), bool(texts or reviewed))
         sets = {s for x in texts for s in t.labels.get("condition " + key(x), ())}
         if sets:
             return ConditionMatch(frozenset(sets), frozenset(), True)
         return ConditionMatch(frozenset(), self._possible(texts), False)
 
     def _possible(self, texts: tuple[str, ...]) -> frozenset[str]:
-        return frozenset(s for x in texts for w in words(x) for s in self.tables.words.get(w, ()))
+        found: set[str] = set()
+        for text in texts:
+            there = set(words(text))
+            for w in there:
+                for value_set, others in self.tables.words.get(w, ()):
+                    if there.issuperset(others):
+                        found.add(value_set)
+        return frozenset(found)
 
     def suggest(self, kind: Kind, name: str) -> list[str]:
         """Up to three ids close to a name that is none, for an error message; names resolve to their ids."""

@@ -66,6 +66,7 @@ def build_tables(
         ingredient_classes={i: tuple(c) for i, c in of.items()},
         loinc=_once("LOINC code", ((code, o.id) for o in observations for code in o.loinc)),
         snomed=_invert((code, v.id) for v in value_sets for code in v.snomed),
+        not_snomed=_invert((code, v.id) for v in value_sets for code in v.not_snomed),
         icd_roots=_invert((r, i) for i, own in roots.items() for r in own),
         icd_excluded=_invert((r.replace(".", ""), v.id) for v in value_sets for r in v.excluded),
         icd_broader={code: tuple(sorted(set(i))) for code, i in broader.items()},
@@ -75,7 +76,7 @@ def build_tables(
             for o in observations
             for text in (o.id, o.title, *o.labels, *o.loinc.values())
         ),
-        words=_invert((key(w), v.id) for v in value_sets for w in v.words),
+        words=_words(value_sets),
         route_spellings=_once("route spelling", _spellings(routes)),
         form_spellings=_once("form spelling", _spellings(forms)),
     )
@@ -164,6 +165,16 @@ def _once(what: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if out.setdefault(k, v) != v:
             raise TerminologyError(f"{what} {k!r} belongs to {out[k]} and to {v}")
     return out
+
+
+def _words(value_sets: Sequence[ValueSet]) -> dict[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """First word -> the sets it may mean, each with the other words that must be there."""
+    out: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for v in value_sets:
+        for phrase in v.words:
+            first, *others = key(phrase).split(" ")
+            out.setdefault(first, []).append((v.id, tuple(others)))
+    return {first: tuple(sets) for first, sets in out.items()}
 
 
 def _invert(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -88,8 +88,12 @@ def load_tables(folder: Path) -> Tables:
         for _, (system, code, ids, route, form, _, _) in rows(folder, "products.tsv", 7)
     }
     codes: dict[str, dict[str, str]] = {}
-    for _, (value_set, code, display, _) in rows(folder, "value_set_codes.tsv", 4):
-        codes.setdefault(value_set, {})[code] = display
+    out: dict[str, list[str]] = {}
+    for _, (value_set, code, display, member, _) in rows(folder, "value_set_codes.tsv", 5):
+        if member == "yes":
+            codes.setdefault(value_set, {})[code] = display
+        else:
+            out.setdefault(value_set, []).append(code)
     members: dict[str, dict[str, str]] = {}
     for _, (group, ingredient, source) in rows(folder, "class_members.tsv", 3):
         members.setdefault(group, {})[ingredient] = source
@@ -117,6 +121,7 @@ def load_tables(folder: Path) -> Tables:
                 icd10cm=_texts(v, "icd10cm"),
                 excluded=_texts(v, "except"),
                 snomed=codes.pop(v["id"], {}),
+                not_snomed=tuple(out.pop(v["id"], ())),
                 labels=_texts(v, "labels"),
                 words=_texts(v, "words"),
             )
@@ -132,7 +137,7 @@ def load_tables(folder: Path) -> Tables:
             for f in _yaml(folder, "forms.yaml")
         ],
         noise={word: kind for _, (word, kind, _) in rows(folder, "words.tsv", 3)},
-        strays={"class_members.tsv": tuple(members), "value_set_codes.tsv": tuple(codes)},
+        strays={"class_members.tsv": tuple(members), "value_set_codes.tsv": (*codes, *out)},
     )
 
 

@@ -103,7 +103,9 @@ def _is_ion(
     """Whether `potassium` here is the ion of a salt: after a substance in the same part, or right before an acid."""
     if terminology.tables.noise.get(word[at]) != "salt":
         return False
-    before = any(part[i] == part[at] and i + n == at for i, (n, _) in names.items() if i < at)
+    before = any(
+        part[i] == part[at] and i + n == at and word[at - 1].isalpha() for i, (n, _) in names.items() if i < at
+    )
     after = names.get(at + 1)
     if after is None or part[at + 1] != part[at]:
         return before

@@ -10,63 +10,12 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.fhir.types import OTHER_VERSIONS, READ, SKIPPED
 from caveat.adapters.reject import shorten
 from caveat.errors import InputError
 
-READ: Final[dict[str, type[msgspec.Struct]]] = {
-    "Patient": fhir.Patient,
-    "MedicationRequest": fhir.MedicationRequest,
-    "MedicationStatement": fhir.MedicationStatement,
-    "MedicationAdministration": fhir.MedicationAdministration,
-    "MedicationDispense": fhir.MedicationDispense,
-    "Medication": fhir.Medication,
-    "Substance": fhir.Substance,
-    "Condition": fhir.Condition,
-    "AllergyIntolerance": fhir.AllergyIntolerance,
-    "Observation": fhir.Observation,
-    "OperationOutcome": fhir.OperationOutcome,
-    "List": fhir.AllergyList,
-}
-
-# Resource types of R4 that hold no facts, decoded to nothing. Any other name takes the slower way.
-_SKIPPED: Final = (
-    "Account ActivityDefinition AdverseEvent Appointment AppointmentResponse AuditEvent Basic Binary "
-    "BiologicallyDerivedProduct BodyStructure CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem "
-    "ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication CommunicationRequest "
-    "CompartmentDefinition Composition ConceptMap Consent Contract Coverage CoverageEligibilityRequest "
-    "CoverageEligibilityResponse DetectedIssue Device DeviceDefinition DeviceMetric DeviceRequest "
-    "DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference EffectEvidenceSynthesis Encounter "
-    "Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare EventDefinition Evidence EvidenceVariable "
-    "ExampleScenario ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse "
-    "HealthcareService ImagingStudy Immunization ImmunizationEvaluation ImmunizationRecommendation "
-    "ImplementationGuide InsurancePlan Invoice Library Linkage Location Measure MeasureReport Media "
-    "MedicationKnowledge MedicinalProduct MedicinalProductAuthorization MedicinalProductContraindication "
-    "MedicinalProductIndication MedicinalProductIngredient MedicinalProductInteraction "
-    "MedicinalProductManufactured MedicinalProductPackaged MedicinalProductPharmaceutical "
-    "MedicinalProductUndesirableEffect MessageDefinition MessageHeader MolecularSequence NamingSystem "
-    "NutritionOrder ObservationDefinition OperationDefinition Organization OrganizationAffiliation Parameters "
-    "PaymentNotice PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Procedure "
-    "Provenance Questionnaire QuestionnaireResponse RelatedPerson RequestGroup ResearchDefinition "
-    "ResearchElementDefinition ResearchStudy ResearchSubject RiskAssessment RiskEvidenceSynthesis Schedule "
-    "SearchParameter ServiceRequest Slot Specimen SpecimenDefinition StructureDefinition StructureMap "
-    "Subscription SubstanceNucleicAcid SubstancePolymer SubstanceProtein SubstanceReferenceInformation "
-    "SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest Task TerminologyCapabilities "
-    "TestReport TestScript ValueSet VerificationResult VisionPrescription"
-).split()
-
-# Names that only other versions of FHIR have, and that hold what facts are made of.
-OTHER_VERSIONS: Final = {
-    "MedicationOrder": "DSTU2",
-    "MedicationPrescription": "DSTU1",
-    "MedicationUsage": "a draft of R5",
-    "DiagnosticOrder": "DSTU2",
-    "ProcedureRequest": "STU3 or older",
-    "ReferralRequest": "STU3 or older",
-    "DeviceUsage": "R5",
-}
 _MOST_MENDS: Final = 50
-_PATH: Final = re.compile(r"(?:Object (?:missing|contains).*?)?(?:- at `(\$[^`]*)`)?$")
+_DEEPEST: Final = 4
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[([0-9]+|\.\.\.)\]")
 
 
@@ -117,7 +66,7 @@ class Decoded:
 
 @lru_cache(maxsize=1)
 def _skipped() -> dict[str, type[msgspec.Struct]]:
-    return {name: msgspec.defstruct(f"_{name}", [], tag=name, tag_field="resourceType") for name in _SKIPPED}
+    return {name: msgspec.defstruct(f"_{name}", [], tag=name, tag_field="resourceType") for name in SKIPPED}
 
 
 @lru_cache(maxsize=1)
@@ -141,12 +90,6 @@ def _bundle() -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(bundle)
 
 
-class _LooseEntry(msgspec.Struct):
-    fullUrl: Any = None
-    resource: msgspec.Raw = msgspec.Raw()
-    request: Any = None
-
-
 class _LooseBundle(msgspec.Struct):
     type: Any = None
     link: Any = None
@@ -158,12 +101,15 @@ def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(READ[kind])
 
 
-def bundle(data: bytes) -> Decoded:
-    """Every resource of a Bundle. Raises InputError when the bytes are no JSON object with entries."""
+def bundle(data: bytes, *, depth: int = 0) -> Decoded:
+    """Every resource of a Bundle, those of Bundles inside it too (answers to a batch of searches).
+
+    Raises InputError when the bytes are no JSON object with entries.
+    """
     try:
         found = _bundle().decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _loose_bundle(data)
+        return _loose_bundle(data, depth)
     items = []
     for number, entry in enumerate(found.entry or ()):
         resource, request = entry.resource, entry.request
@@ -188,7 +134,7 @@ def _item(resource: msgspec.Struct, kind: str, url: str, path: str, mends: tuple
     return Item(resource, kind, url, path, mends=mends, version=version)
 
 
-def _loose_bundle(data: bytes) -> Decoded:
+def _loose_bundle(data: bytes, depth: int) -> Decoded:
     try:
         found = msgspec.json.decode(data, type=_LooseBundle)
     except RecursionError:
@@ -218,6 +164,9 @@ def _loose_bundle(data: bytes) -> Decoded:
             target = request.get("url") if isinstance(request, dict) else None
             if isinstance(request, dict) and request.get("method") == "DELETE" and isinstance(target, str):
                 items.append(Item(None, "", target, place, deleted=True))
+            continue
+        if isinstance(resource, dict) and resource.get("resourceType") == "Bundle" and depth < _DEEPEST:
+            items.extend(bundle(orjson.dumps(resource), depth=depth + 1).items)
             continue
         items.append(mended(resource, url if isinstance(url, str) else "", place + ".resource"))
     links = {

@@ -70,7 +70,7 @@ def group(items: Iterable[Item], *, source: str, wider: Index | None = None) -> 
             ):
                 if name:
                     names.setdefault(name, identity)
-        elif item.resource is None and (item.mends or item.version) or item.kind == "OperationOutcome":
+        elif (item.resource is None and (item.mends or item.version)) or item.kind == "OperationOutcome":
             common.append(item)
     only = next(iter(parts)) if len(parts) == 1 else None
     homeless: dict[tuple[str, str], list[Item]] = {}

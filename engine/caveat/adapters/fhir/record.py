@@ -81,10 +81,11 @@ def _patient_resource(part: Part, log: Ledger) -> fhir.Patient | None:
     latest, *others = _newest_first(part.patients, history=part.history)
     resource: Any = latest.resource
     for other in others:
-        if other.resource == resource:
+        another: Any = other.resource
+        if _same(another, resource):
             continue
         log.note("duplicate-id", "two resources with one id", f"Patient/{part.id}")
-        if not _dated(latest, other) and not part.history and contradicts(resource, other.resource):
+        if not _dated(latest, other) and not part.history and contradicts(resource, another):
             log.problem(
                 "patient-conflict",
                 "two Patient resources with this id differ in birth date or sex",
@@ -102,7 +103,7 @@ def _patient_resource(part: Part, log: Ledger) -> fhir.Patient | None:
     return found
 
 
-def contradicts(one: Any, other: Any) -> bool:
+def contradicts(one: fhir.Patient, other: fhir.Patient) -> bool:
     """Whether two Patient resources cannot be of one person: birth dates or sexes that exclude each other."""
     if one.gender in ("male", "female") and other.gender in ("male", "female") and one.gender != other.gender:
         return True
@@ -179,12 +180,23 @@ def _current(part: Part, log: Ledger) -> list[tuple[_Entry, str]]:
             continue
         kept: list[_Entry] = []
         for entry in entries:
-            if not any(entry[0].resource == one[0].resource for one in kept):
+            if not any(_same(entry[0].resource, one[0].resource) for one in kept):
                 kept.append(entry)
         if len(kept) > 1:
             log.note("same-id-different", "resources with one id that differ; all are kept", path)
         found.extend((entry, path) for entry in kept)
     return found
+
+
+_TRIVIAL: Final = frozenset(("subject", "patient", "meta", "reason_reference"))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two resources say the same, however they refer to other resources."""
+    if type(one) is not type(other):
+        return False
+    names = (name for name in one.__struct_fields__ if name not in _TRIVIAL)
+    return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
 def _stamp(item: Item) -> tuple[str, int]:
@@ -202,8 +214,8 @@ def _dated(one: Item, other: Item) -> bool:
 def _newest_first(items: list[Item], *, history: bool) -> list[Item]:
     """By the time of the last update, then by version; a history Bundle without either is newest first."""
     if history and any(_stamp(item) == ("", -1) for item in items):
-        return list(items)
-    return sorted(reversed(items), key=_moment, reverse=True)
+        return items
+    return sorted(items, key=_moment)[::-1]
 
 
 def _moment(item: Item) -> tuple[float, int]:

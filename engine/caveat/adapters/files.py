@@ -1,0 +1,76 @@
+"""What a file holds, told by its content: JSON documents or the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from caveat.adapters import table
+from caveat.adapters.documents import Document, documents, is_ndjson
+from caveat.adapters.reject import Reject, reject
+from caveat.adapters.sources import DAMAGE, HEAD, Source, other_kind, start, unreadable
+from caveat.errors import InputError
+from caveat.facts.patient import Patient
+
+
+def documents_of(source: Source) -> Iterator[Document | Patient | Reject]:
+    """What a file holds: JSON documents, or the patients of a table."""
+    try:
+        with source.open() as raw:
+            head, stream = start(raw)
+            yield from _sorted(source, head, stream)
+    except InputError as problem:
+        yield reject(problem, source=source.label)
+    except DAMAGE as error:
+        yield reject(unreadable(source.label, error), source=source.label)
+
+
+def _sorted(source: Source, head: bytes, stream: Any) -> Iterator[Document | Patient | Reject]:
+    label = source.label
+    plain = head.lstrip()
+    if not plain:
+        empty = len(head) < HEAD
+        yield Reject(label, "empty", "the file is empty" if empty else "the file holds only blanks")
+        return
+    if plain[:1] in (b"{", b"["):
+        lines = is_ndjson(head, complete=len(head) < HEAD)
+        for found in documents(stream, lines=lines):
+            yield found.at(label) if isinstance(found, Reject) else found
+        return
+    kind = other_kind(head)
+    if kind is not None:
+        name, hint = kind
+        yield Reject(
+            label,
+            "not-a-record",
+            f"{name} holds no record that can be read",
+            hint=hint or "",
+            harmless=hint is None,
+        )
+        return
+    if b"\x00" in head:
+        yield Reject(
+            label, "not-a-record", "the file is not text: it holds NUL bytes", hint="Fetch the file again"
+        )
+        return
+    if table.is_table(head):
+        for row in table.rows(stream):
+            if isinstance(row, Reject):
+                yield row.at(label)
+            else:
+                yield row.model_copy(update={"source": f"{label}:{row.source}"})
+        return
+    if plain[:1] == b"<":
+        yield Reject(label, "not-a-record", "XML is not read", hint="Ask for FHIR as JSON (_format=json)")
+        return
+    if is_ndjson(head, complete=len(head) < HEAD):
+        for found in documents(stream, lines=True):
+            yield found.at(label) if isinstance(found, Reject) else found
+        return
+    yield Reject(
+        label,
+        "not-a-record",
+        "neither JSON nor a table with a patient_id column",
+        hint="" if source.found else "Give FHIR R4 JSON, Bulk Data NDJSON, a native record or CSV",
+        harmless=source.found,
+    )

@@ -1,0 +1,202 @@
+"""A first look at every file: who is in it, and which resources stand outside a Bundle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from caveat.adapters.documents import Document
+from caveat.adapters.fhir import decode
+from caveat.adapters.fhir.decode import Item
+from caveat.adapters.fhir.group import Grouped, group
+from caveat.adapters.fhir.references import Index, relative
+from caveat.adapters.files import documents_of
+from caveat.adapters.reject import Reject, reject
+from caveat.adapters.sources import Source
+from caveat.errors import InputError
+from caveat.facts.patient import Patient
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a first look at every file found."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    loose: dict[str, list[Item]] = field(default_factory=dict)
+    loose_rejects: dict[str, list[Reject]] = field(default_factory=dict)
+    loose_kinds: dict[str, set[str]] = field(default_factory=dict)
+    loose_file: dict[str, str] = field(default_factory=dict)
+    finished: dict[str, list[Reject]] = field(default_factory=dict)
+    shared: Index = field(default_factory=Index)
+    pages: set[str] = field(default_factory=set)
+    groups: dict[str, Grouped] = field(default_factory=dict)
+
+    def loose_group(self, name: str) -> Grouped:
+        if name not in self.groups:
+            self.groups[name] = group(self.loose[name], source="", wider=self.shared)
+            for part in self.groups[name].parts.values():
+                files = {item.source for item in (*part.patients, *(i for i, _ in part.items))}
+                named = sorted(files)
+                part.sources = named[:3] + ([f"{len(named) - 3} more"] if len(named) > 3 else [])
+        return self.groups[name]
+
+
+class _Glance(msgspec.Struct):
+    resourceType: Any = None
+    id: Any = None
+    subject: Any = None
+    patient: Any = None
+
+
+class _GlanceEntry(msgspec.Struct):
+    fullUrl: Any = None
+    resource: _Glance | None = None
+
+
+class _GlanceBundle(msgspec.Struct):
+    link: Any = None
+    entry: list[_GlanceEntry] | None = None
+
+
+_GLANCE: Final = msgspec.json.Decoder(_GlanceBundle)
+
+
+def survey_of(sources: list[Source]) -> Survey:
+    """Patients by how many records name them, and every resource that stands outside a Bundle."""
+    survey = Survey()
+    for source in sources:
+        rejects: list[Reject] = []
+        others = 0
+        for found in documents_of(source):
+            if isinstance(found, Reject):
+                rejects.append(found)
+            elif isinstance(found, Patient):
+                others += 1
+                survey.counts[found.id] += 1
+            elif found.shape == "resource":
+                _loose(found, source, survey)
+            elif found.shape == "bundle":
+                others += 1
+                if len(sources) > 1 or found.line is not None or found.path:
+                    _glance(found, survey)
+            elif found.shape == "native":
+                others += 1
+                if found.identity:
+                    survey.counts[found.identity] += 1
+            else:
+                others += 1
+        if not others:
+            survey.finished[source.label] = rejects
+    for name in survey.loose:
+        for identity in survey.loose_group(name).parts:
+            survey.counts[identity] += 1
+    return survey
+
+
+def _loose(found: Document, source: Source, survey: Survey) -> None:
+    rejects = survey.loose_rejects.setdefault(source.group, [])
+    items = survey.loose.setdefault(source.group, [])
+    survey.loose_kinds.setdefault(source.group, set()).add(found.kind)
+    survey.loose_file.setdefault(source.group, source.label)
+    try:
+        item = decode.resource(found.data, found.kind)
+    except InputError as problem:
+        rejects.append(reject(problem, source=source.label, line=found.line))
+        return
+    placed = Item(
+        item.resource,
+        item.kind,
+        item.url,
+        found.path,
+        found.line,
+        source.label,
+        mends=item.mends,
+        version=item.version,
+    )
+    if item.version:
+        rejects.append(
+            Reject(
+                source.label,
+                "fhir-version",
+                f"{item.kind} of FHIR {item.version}, not R4; it is judged for nobody",
+                line=found.line,
+                path=found.path,
+                hint="Ask the server for R4 (fhirVersion=4.0), or convert the record",
+            )
+        )
+        _of_another_version(placed, items)
+        return
+    if item.resource is None and item.mends:
+        rejects.append(
+            Reject(
+                source.label,
+                "not-a-record",
+                item.mends[0].message,
+                found.line,
+                found.path,
+                item.mends[0].value,
+            )
+        )
+        return
+    if item.resource is not None:
+        items.append(placed)
+    if item.kind in ("Medication", "Substance"):
+        survey.shared.add(placed)
+
+
+def _of_another_version(item: Item, items: list[Item]) -> None:
+    """Leaves a mark with the patient, so that the record with a part missing is never clear."""
+    if item.resource is None:
+        return
+    if item.kind == "Patient":
+        items.append(item)
+        return
+    empty: Any = type(item.resource)()
+    for name in ("id", "subject", "patient"):
+        if hasattr(empty, name):
+            setattr(empty, name, getattr(item.resource, name))
+    message = f"this is FHIR {item.version}, which is not read"
+    mark = decode.Mend("", message, "")
+    items.append(Item(empty, item.kind, item.url, item.path, item.line, item.source, mends=(mark,)))
+
+
+def _glance(found: Document, survey: Survey) -> None:
+    try:
+        seen = _GLANCE.decode(found.data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        try:
+            items = decode.bundle(found.data).items
+        except InputError:
+            return  # said when the Bundle itself is read
+        names = set(group(items, source="").parts)
+    else:
+        names = set()
+        people = {
+            e.fullUrl: e.resource.id
+            for e in seen.entry or ()
+            if e.resource is not None and e.resource.resourceType == "Patient"
+        }
+        kinds = set()
+        for entry in seen.entry or ():
+            if entry.resource is None:
+                continue
+            kinds.add(entry.resource.resourceType)
+            subject = entry.resource.subject or entry.resource.patient
+            reference = subject.get("reference") if isinstance(subject, dict) else None
+            if isinstance(reference, str):
+                whose = people.get(reference) or relative(reference).removeprefix("Patient/")
+                names.add(whose)
+        names.update(one or url for url, one in people.items())
+        for link in seen.link if isinstance(seen.link, list) else ():
+            if isinstance(link, dict) and link.get("relation") == "self" and isinstance(link.get("url"), str):
+                survey.pages.add(link["url"])
+        if "Patient" not in kinds and kinds & {"Medication", "Substance"}:
+            for item in decode.bundle(found.data).items:
+                if item.kind in ("Medication", "Substance"):
+                    survey.shared.add(item)
+    for name in names:
+        if isinstance(name, str):
+            survey.counts[name] += 1

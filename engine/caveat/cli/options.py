@@ -1,0 +1,94 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from caveat.compile.ruleset import Ruleset
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SEVERITIES = ("contraindicated", "major", "moderate", "minor", "info")
+EVALUATORS = ("inprocess", "reference", "durable")
+SELECTIONS = ("active", "overlapping", "ever")
+
+
+def _day(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """The ordinal of `YYYY-MM-DD`; any other form is a usage error."""
+    if value is None:
+        return None
+    from caveat.errors import CaveatError
+    from caveat.evaluators.screen import ordinal
+
+    try:
+        return ordinal(value)
+    except CaveatError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+def rules_option(function: F) -> F:
+    """`--rules`."""
+    return click.option(
+        "--rules",
+        "rules_path",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder of rulesets, or one rules file. Default: the bundled rules.",
+    )(function)
+
+
+def as_of_option(function: F) -> F:
+    """`--as-of`."""
+    return click.option(
+        "--as-of", callback=_day, metavar="DATE", help="The day to judge for, YYYY-MM-DD. Default: today."
+    )(function)
+
+
+def selection_option(function: F) -> F:
+    """`--selection`."""
+    return click.option(
+        "--selection",
+        type=click.Choice(SELECTIONS),
+        default="active",
+        show_default=True,
+        help="Which orders count as current.",
+    )(function)
+
+
+def format_option(function: F) -> F:
+    """`--format`."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(("text", "json")),
+        default="text",
+        show_default=True,
+        help="json is stable and meant for programs.",
+    )(function)
+
+
+def day_or_today(as_of: int | None) -> int:
+    """The day given, else today, which is then said on stderr."""
+    if as_of is not None:
+        return as_of
+    from caveat.cli.talk import say
+
+    today = dt.date.today()
+    say(f"as of {today.isoformat()} (today; --as-of takes another day)")
+    return today.toordinal()
+
+
+def load_rules(path: Path | None, policy: Path | None = None) -> Ruleset:
+    """The ruleset that the options name."""
+    from caveat.compile.ruleset import load
+    from caveat.errors import CaveatError
+
+    if policy is not None and not policy.is_file():
+        raise CaveatError(f"{policy}: no such file. --policy takes a policy file")
+    return load(path, policy=policy)

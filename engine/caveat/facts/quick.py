@@ -1,0 +1,292 @@
+"""Plain values in floating point, to decide comparisons that are not close.
+
+A quick value is given only where the record holds one simple number: one latest day, no
+comparator, a known unit, a possible value. NAN says that the number is not known at all; None
+says "ask the exact way". A caller compares with a margin and asks the exact way inside it, so
+that the answer is the same and only sooner.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from math import nan
+from typing import Any
+
+from caveat.errors import UnitError
+from caveat.facts.catalog import number_fact
+from caveat.facts.chart import Chart
+from caveat.facts.identify import OrderView
+from caveat.facts.numbers import WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD
+from caveat.facts.observed import STATED, observed
+from caveat.facts.values import Quantity
+from caveat.units import convert, parse_unit, to_base
+from caveat.units.unit import Dimension
+
+MARGIN = 1e-9
+_MG_DL = float(parse_unit("mg/dL").factor)
+_KG = float(parse_unit("kg").factor)
+_ML_MIN = float(parse_unit("mL/min").factor)
+_PER_TIME = parse_unit("/d").dimension
+_VOLUME = parse_unit("mL").dimension
+
+
+@lru_cache(maxsize=4096)
+def factor(unit: str, target: str, analyte: str | None) -> float | None:
+    """What a number in `unit` is multiplied by to be in base units of `target`; None when it does not fit."""
+    try:
+        own, wanted = parse_unit(unit), parse_unit(target)
+        if own.offset or wanted.offset:
+            return None
+        if own.dimension == wanted.dimension:
+            return float(own.factor)
+        return float(to_base(convert(1, own, wanted, analyte=analyte), wanted))
+    except UnitError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def own_factor(unit: str) -> tuple[float, Dimension] | None:
+    """The size of a unit in its own base units, with its dimension; None when it is not known."""
+    try:
+        found = parse_unit(unit) if unit else None
+    except UnitError:
+        return None
+    return None if found is None or found.offset else (float(found.factor), found.dimension)
+
+
+def entries(chart: Chart) -> dict[str, list[tuple[Any, Quantity | None]]]:
+    """Dates and values by concept. Anything odd is found here and makes the exact index be built."""
+    memo = chart.memo
+    if "quick" in memo:
+        return memo["quick"]  # type: ignore[no-any-return]
+    found: dict[str, list[tuple[Any, Quantity | None]]] = {}
+    odd = False
+    patient = chart.patient
+    for name in STATED:
+        stated = getattr(patient, name)
+        if stated is not None:
+            found.setdefault(name, []).append((stated.at or chart.as_of, stated.value))
+            odd = odd or _odd(chart, name, stated.value)
+    if patient.observations:
+        odd = _collect(chart, found) or odd
+    memo["quick"] = found
+    if odd:
+        observed(chart)
+    return found
+
+
+def _collect(chart: Chart, found: dict[str, list[tuple[Any, Quantity | None]]]) -> bool:
+    odd = False
+    loinc = chart.terminology.tables.loinc
+    today = chart.as_of
+    for entry in chart.patient.observations or ():
+        concept = entry.concept
+        if concept is None:
+            for code in entry.codes:
+                if code.system == "loinc" and code.code in loinc:
+                    concept = loinc[code.code]
+                    break
+            else:
+                concept = chart.terminology.observation_named(entry.text) if entry.text else None
+                if concept is None:
+                    continue
+        at = entry.at
+        if at is not None and at.first > today:
+            odd = True
+            continue
+        value = entry.value
+        odd = odd or _odd(chart, concept, value)
+        kept = found.get(concept)
+        if kept is None:
+            found[concept] = [(at, value)]
+        else:
+            kept.append((at, value))
+    return odd
+
+
+def _odd(chart: Chart, concept: str, value: Quantity | None) -> bool:
+    """Whether the exact index has something to say about this value: impossible, unlikely, unknown concept."""
+    limits = chart.terminology.remember(("quick limits", concept), lambda: _limits(chart, concept))
+    if limits is None:
+        return True
+    if value is None:
+        return False
+    low, high, unit, analyte = limits
+    size = factor(value.unit, unit, analyte) if value.unit else None
+    if size is None or value.comparator is not None or value.upper is not None:
+        return size is not None
+    number = float(value.value) * size
+    return not low <= number <= high
+
+
+def _limits(chart: Chart, concept: str) -> tuple[float, float, str, str | None] | None:
+    """The bounds inside which a value is neither impossible nor unlikely, a little narrowed."""
+    fact = number_fact(concept, chart.terminology)
+    limits = chart.terminology.tables.observations.get(concept)
+    if fact is None:
+        return None
+    size = float(parse_unit(fact.unit).factor)
+    if limits is None:
+        return 1e-300, float("inf"), fact.unit, fact.analyte
+    lows = [end for end in (limits.plausible[0], limits.possible[0]) if end is not None]
+    highs = [end for end in (limits.plausible[1], limits.possible[1]) if end is not None]
+    low = _narrowed(max(lows) * size, 1) if lows else -float("inf")
+    high = _narrowed(min(highs) * size, -1) if highs else float("inf")
+    return low, high, fact.unit, fact.analyte
+
+
+def _narrowed(end: float, sign: int) -> float:
+    return end + sign * abs(end) * MARGIN
+
+
+def latest(chart: Chart, concept: str, unit: str, analyte: str | None, within: int | None) -> float | None:
+    """The latest value in base units, NAN when none is recorded or it is too old, None when it is not simple."""
+    kept = entries(chart).get(concept)
+    if kept is None:
+        return nan
+    if "observed" in chart.memo:
+        return None
+    at, value = kept[0]
+    if len(kept) > 1:
+        newest = -1
+        for when, quantity in kept:
+            day = (
+                when
+                if when.__class__ is int
+                else -1
+                if when is None or when.first != when.last
+                else when.first
+            )
+            if day < 0 or day == newest:
+                return None
+            if day > newest:
+                newest, at, value = day, when, quantity
+    if value is None or not value.unit or value.comparator is not None or value.upper is not None:
+        return None
+    if within is not None:
+        if at is None:
+            return None
+        first, last = (at, at) if at.__class__ is int else (at.first, at.last)
+        if first < chart.as_of - within:
+            return nan if last < chart.as_of - within else None
+    size = factor(value.unit, unit, analyte)
+    return None if size is None else float(value.value) * size
+
+
+def years(chart: Chart) -> int | None:
+    """Completed years from a whole birth date, or as stated; None when not simple."""
+    memo = chart.memo
+    if "quick years" in memo:
+        return memo["quick years"]  # type: ignore[no-any-return]
+    memo["quick years"] = found = _years(chart)
+    return found
+
+
+def _years(chart: Chart) -> int | None:
+    birth = chart.patient.birth_date
+    if birth is not None:
+        if birth.first != birth.last or birth.first > chart.as_of:
+            return None
+        born, today = dt.date.fromordinal(birth.first), dt.date.fromordinal(chart.as_of)
+        return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    stated = chart.patient.age
+    if stated is not None and stated.unit == "a" and stated.comparator is None and stated.upper is None:
+        return int(stated.value)
+    return None
+
+
+def clearance(chart: Chart, within: int | None, using: str | None) -> float | None:
+    """Creatinine clearance in base units, as `facts.derived.creatinine_clearance` has it."""
+    known = entries(chart)
+    if "creatinine_clearance" in known:
+        if "serum_creatinine" in known:
+            return None
+        measured = latest(chart, "creatinine_clearance", "mL/min", None, within)
+        return None if measured is None or measured != measured else measured
+    if "serum_creatinine" not in known:
+        return nan
+    lived = years(chart)
+    sex = chart.patient.sex
+    if using not in (None, "actual") or lived is None or lived < 18 or lived > 139 or sex is None:
+        return None
+    creatinine = latest(chart, "serum_creatinine", "mg/dL", "creatinine", within)
+    weight = latest(chart, "weight", "kg", None, WEIGHT_LIMIT_ADULT if lived >= 18 else WEIGHT_LIMIT_CHILD)
+    if creatinine is None or weight is None:
+        return None
+    if creatinine != creatinine or weight != weight:
+        return nan
+    male = (140 - lived) * (weight / _KG) / (72 * (creatinine / _MG_DL))
+    return (male if sex == "male" else male * 0.85) * _ML_MIN
+
+
+def dose_rate(view: OrderView) -> tuple[float, Dimension] | None:
+    """The daily dose in base units with its dimension, for a plain scheduled dose of one ingredient."""
+    order = view.order
+    dose, frequency = order.dose, order.frequency
+    if order.daily_dose is not None or order.rate is not None or len(view.ingredients) != 1:
+        return None
+    if dose is None or frequency is None or order.max_per_day is not None:
+        return None
+    if dose.comparator or dose.upper is not None or frequency.comparator or frequency.upper is not None:
+        return None
+    amount, times = own_factor(dose.unit), own_factor(frequency.unit)
+    if amount is None or times is None or times[1] != _PER_TIME or len(amount[1]) != 1:
+        return None
+    name, power = amount[1][0]
+    if power != 1 or name.startswith("{") or name == "m":
+        return None
+    return float(dose.value) * amount[0] * float(frequency.value) * times[0], _rate(name)
+
+
+@lru_cache(maxsize=64)
+def _rate(name: str) -> Dimension:
+    return tuple(sorted(((name, 1), ("s", -1))))
+
+
+def known(chart: Chart, fact: str) -> bool | None:
+    """Whether a number is known with nothing missing; None where only the exact way can tell."""
+    if fact == "creatinine_clearance":
+        return _is(clearance(chart, None, None))
+    recorded = entries(chart)
+    if fact == "egfr":
+        return _egfr_known(chart)
+    if fact in recorded:
+        return _is(latest(chart, fact, *_unit(chart, fact), None))
+    if fact in chart.terminology.tables.observations:
+        return False
+    if fact.endswith("_age") and fact[:-4] in chart.terminology.tables.observations:
+        return None if fact[:-4] in recorded else False
+    return None
+
+
+def _is(value: float | None) -> bool | None:
+    return None if value is None else value == value
+
+
+def _unit(chart: Chart, fact: str) -> tuple[str, str | None]:
+    found = number_fact(fact, chart.terminology)
+    return ("1", None) if found is None else (found.unit, found.analyte)
+
+
+def _egfr_known(chart: Chart) -> bool | None:
+    recorded = entries(chart)
+    if "egfr" in recorded:
+        return _is(latest(chart, "egfr", "mL/min/{1.73_m2}", None, None))
+    if "serum_creatinine" not in recorded:
+        return False
+    lived = years(chart)
+    if lived is None or lived < 18 or chart.patient.sex is None:
+        return None
+    return _is(latest(chart, "serum_creatinine", "mg/dL", "creatinine", None))
+
+
+def no_liver_facts(chart: Chart, touched: frozenset[str] | None) -> bool:
+    """Whether nothing at all is recorded that a Child-Pugh class could rest on."""
+    if touched is None or chart.patient.child_pugh is not None:
+        return False
+    recorded = entries(chart)
+    labs = ("bilirubin_total", "albumin", "inr", "child_pugh_score")
+    return not any(lab in recorded for lab in labs) and touched.isdisjoint(
+        ("ascites", "hepatic-encephalopathy")
+    )

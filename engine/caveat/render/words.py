@@ -1,0 +1,114 @@
+"""Grades, facts and counts in the words people read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from caveat.findings.basis import Basis, Missing
+from caveat.render.clean import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """How a level is shown: the word first, then the shape; the colours only repeat them."""
+
+    word: str
+    shape: str
+    plain_shape: str
+    background: str
+    foreground: str
+
+
+GRADES: Final = {
+    "contraindicated": Grade("Contraindicated: do not use", "⯃", "[X]", "#7A0019", "#FFFFFF"),
+    "major": Grade("Serious: use an alternative or change the dose", "◆", "<!>", "#B33F00", "#FFFFFF"),
+    "moderate": Grade("Caution: monitor or adjust", "▲", "/!\\", "#FFC20A", "#1A1A1A"),
+    "minor": Grade("Note", "●", "(i)", "#0C5EA8", "#FFFFFF"),
+    "info": Grade("Note", "●", "(i)", "#0C5EA8", "#FFFFFF"),
+    "open": Grade("Cannot assess: data missing", "⬚?", "[?]", "#5D3A9B", "#FFFFFF"),
+}
+
+SHORT: Final = {
+    "contraindicated": "contraindicated",
+    "major": "serious",
+    "moderate": "caution",
+    "minor": "note",
+    "info": "note",
+}
+
+_PROPER: Final = {
+    "egfr": "eGFR",
+    "qtc": "QTc",
+    "qtc_bazett": "QTc (Bazett)",
+    "bmi": "BMI",
+    "bsa": "body surface",
+    "inr": "INR",
+    "child_pugh_class": "Child-Pugh class",
+    "child_pugh_score": "Child-Pugh score",
+    "child_pugh_stated": "a stated Child-Pugh class",
+    "max_per_day": "maximum a day",
+    "dose_per_weight": "dose by weight",
+    "daily_dose_per_weight": "daily dose by weight",
+    "orders": "list of medicines",
+    "conditions": "condition list",
+    "allergies": "allergy list",
+    "observations": "list of observations",
+    "as_needed": "as needed",
+    "pump_refill_age": "time since the pump was filled",
+    "since_start": "time since the start",
+    "since_stop": "time since the end",
+    "treatment_time": "time on treatment",
+}
+_AGE: Final = re.compile(r"(.+)_age")
+
+
+def fact_words(name: str) -> str:
+    """The name of a fact in words: `creatinine_clearance` is "creatinine clearance"."""
+    kind, _, rest = name.partition(":")
+    if rest:
+        return f"{kind} ({rest.replace('-', ' ')})"
+    name = name.removeprefix("context.").removeprefix("order.")
+    if name in _PROPER:
+        return _PROPER[name]
+    aged = _AGE.fullmatch(name)
+    if aged:
+        return f"time since the last {fact_words(aged[1])}"
+    return name.replace("_", " ")
+
+
+def missing_words(missing: Missing) -> str:
+    """What is missing and why: "creatinine clearance not recorded"."""
+    name = fact_words(missing.fact)
+    if missing.reason == "not recorded":
+        return f"{name} not recorded"
+    return f"{name}: {in_words(missing.reason)}"
+
+
+_NAMED: Final = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+
+
+def in_words(text: str) -> str:
+    """A reason with the names of facts in it put into words."""
+    return clean(_NAMED.sub(lambda found: fact_words(found[0]), text))
+
+
+def basis_words(basis: Basis) -> str:
+    """A fact with value, unit, date and source: "weight 70 kg · 2026-01-10 · Observation/9"."""
+    parts = [f"{fact_words(basis.fact)} {clean(basis.value)}"]
+    parts += [clean(part, 80) for part in (basis.at, basis.source) if part]
+    return " · ".join(parts)
+
+
+def counted(count: int, singular: str, plural: str = "") -> str:
+    """`1 alert`, `2 alerts`."""
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def joined(items: list[str], most: int) -> str:
+    """The first `most` of the items, and how many more there are."""
+    shown = items[:most]
+    if len(items) > most:
+        shown.append(f"{len(items) - most} more")
+    return "; ".join(shown)

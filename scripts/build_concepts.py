@@ -1,0 +1,311 @@
+"""Rebuild the derived concept tables from the shared sources and the reviewed overlay.
+
+Writes ingredients.tsv, names.tsv, products.tsv and value_set_codes.tsv; everything else in rulesets/concepts is
+written by hand. Run: python scripts/build_concepts.py [--shared FOLDER] [--out FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import io
+import json
+import re
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from caveat.terminology.concepts import Terminology
+from caveat.terminology.load import load_terminology
+from caveat.terminology.reading import Reading, read
+from caveat.terminology.text import key
+
+ROOT = Path(__file__).resolve().parent.parent
+CONCEPTS = ROOT / "rulesets" / "concepts"
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+COMBINATION = re.compile(
+    r"A02BD|A10BD|A12AX|C02L|C03A[BHX]|C03B[BK]|C03CB|C03E|C07[B-F]|C08G|C09[BD]|C10B|D01AE20|D07[BCX]|D10AA|G03A[AB]|"
+    r"G03[EF]|J01CR|J01EE|J01RA|J04AM|J05AR|M01BA|M05BB|N02A[GJ]|N04BA0[23567]|N05C[BX]|N06C|P01BF|R01AB|R03A[KL]|"
+    r"R03DB|R06AK|S01BB|S01C|S02C|S03C|.....[5-9]\d"
+)
+ATC_FORM = re.compile(r"[A-Z]\d\d[A-Z]{2}\d\d")
+Row = tuple[str, ...]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when every table is written; 1 with the list when a source row is neither bound nor rejected."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder with data/terminology")
+    parser.add_argument("--out", type=Path, default=CONCEPTS, help="where the derived tables go")
+    chosen = parser.parse_args(arguments)
+    if not (chosen.shared / "data").is_dir():
+        print(f"{chosen.shared}: no data folder here. Pass --shared", file=sys.stderr)
+        return 1
+    problems = build(chosen.shared / "data", chosen.out)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def build(data: Path, out: Path) -> list[str]:
+    """Write the derived tables; what could not be decided comes back as problems."""
+    out.mkdir(parents=True, exist_ok=True)
+    if out.resolve() != CONCEPTS.resolve():
+        for name in ("classes.yaml", "class_members.tsv", "value_sets.yaml", "routes.yaml", "forms.yaml"):
+            shutil.copy(CONCEPTS / name, out / name)
+        shutil.copy(CONCEPTS / "observations.yaml", out / "observations.yaml")
+        shutil.copy(CONCEPTS / "words.tsv", out / "words.tsv")
+    problems: list[str] = []
+    ingredients, extra = _ingredients(data, problems)
+    names = {key(r[0]): r for r in _overlay("names.tsv")}
+    _write(out / "ingredients.tsv", "id name rxcui atc unii verified source", ingredients)
+    _write(out / "names.tsv", "name ingredients kind route source", names.values())
+    _write(out / "products.tsv", "system code ingredients route form display source", [])
+    _write(out / "value_set_codes.tsv", "set code display member source", _value_set_codes(data, problems))
+    displays = list(_displays(data))
+    first = load_terminology(out)
+    for name, ids, source in _brands(first, displays):
+        if key(name) not in names and not (len(ids) == 1 and key(name) in {key(ids[0])}):
+            names[key(name)] = (name, "|".join(ids), "brand", "", source)
+    _write(out / "names.tsv", "name ingredients kind route source", (names[k] for k in sorted(names)))
+    products = _products(load_terminology(out), displays, extra, data, problems)
+    _write(out / "products.tsv", "system code ingredients route form display source", products)
+    return problems
+
+
+def _ingredients(data: Path, problems: list[str]) -> tuple[list[Row], list[Row]]:
+    """Rows of ingredients.tsv, and products.tsv rows for further RxCUIs of the same substances."""
+    owner: dict[str, str] = {}
+    listed = {i: (name, unii) for i, name, unii, _, _ in _overlay("ingredients.tsv")}
+    for i, _, _, sources, _ in _overlay("ingredients.tsv"):
+        owner.update({s: i for s in sources.split("|") if s})
+    rejected = {r[0] for r in _overlay("rejected.tsv")}
+    verdicts = {(i, code): action for i, code, action, _ in _overlay("rxcui.tsv")}
+    found: dict[str, dict[str, list[str]]] = {}
+    atc: dict[str, set[str]] = {}
+    origin: dict[str, set[str]] = {}
+    for row in csv.DictReader(_text(data / "terminology/ingredients/ingredients_draft.csv")):
+        name = row["name"]
+        if name in rejected:
+            continue
+        if name not in owner:
+            problems.append(f'draft ingredient "{name}" is neither in review/ingredients.tsv nor in review/rejected.tsv')
+            continue
+        i = owner[name]
+        found.setdefault(i, {}).setdefault(row["rxcui"], []).append(name)
+        if row["conflict"] and (i, row["rxcui"]) not in verdicts:
+            verdicts[i, row["rxcui"]] = "doubt"
+        origin.setdefault(i, set()).update(row["rxcui_sources"].split("+"))
+        for code in row["atc"].split("|"):
+            atc.setdefault(code, set()).add(i)
+    for line in _text(data / "terminology/fda-epc-classes/substance_epc_moa.tsv").readlines()[1:]:
+        name = line.split("\t")[0].lower()
+        if name in owner:
+            origin.setdefault(owner[name], set()).add("fda-epc")
+        elif name not in rejected:
+            problems.append(f'FDA substance "{name}" is neither in review/ingredients.tsv nor in review/rejected.tsv')
+    for code, i in _rxnorm_ingredients(data, owner):
+        found.setdefault(i, {}).setdefault(code, []).append("omop")
+        origin.setdefault(i, set()).add("rxnorm in omop")
+    bound = _atc(atc)
+    rows: list[Row] = []
+    extra: list[Row] = []
+    claimed: dict[str, str] = {}
+    for i, (name, unii) in sorted(listed.items()):
+        codes = found.get(i, {})
+        best = sorted(codes, key=lambda c: (verdicts.get((i, c)) == "reject", name not in codes[c], c))
+        main_code = next((c for c in best if verdicts.get((i, c)) != "reject"), "")
+        verified = "no" if verdicts.get((i, main_code)) == "doubt" else "yes"
+        for c in best:
+            if verdicts.get((i, c)) in {"reject", "doubt"}:
+                continue
+            if claimed.setdefault(c, i) != i:
+                problems.append(f"RxCUI {c} is claimed by {claimed[c]} and by {i}: decide in review/rxcui.tsv")
+            if c != main_code:
+                extra.append(("rxnorm", c, i, "", "", codes[c][0], "draft"))
+        sources = "+".join(sorted(origin.get(i, {"fda-unii"})))
+        rows.append((i, name, main_code, "|".join(sorted(bound.get(i, ()))), unii, verified, sources))
+    return rows, extra
+
+
+def _atc(found: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Ingredient -> single-substance ATC codes, dead and combination codes taken out, reviewed ones put in."""
+    overlay = _overlay("atc.tsv")
+    dropped = {(i, code) for i, code, action, _ in overlay if action == "drop"}
+    closed = tuple(code[:-1] for i, code in dropped if code.endswith("*"))
+    bound: dict[str, set[str]] = {}
+    for code, ids in found.items():
+        if len(ids) != 1 or not ATC_FORM.fullmatch(code) or COMBINATION.match(code):
+            continue
+        (i,) = ids
+        if not code.startswith(closed) and not {("*", code), (i, code)} & dropped:
+            bound.setdefault(i, set()).add(code)
+    for i, code, action, _ in overlay:
+        if action == "bind":
+            bound.setdefault(i, set()).add(code)
+    return bound
+
+
+def _rxnorm_ingredients(data: Path, owner: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for row in _omop(data):
+        if row["concept_class_id"] == "Ingredient" and row["concept_name"].lower() in owner:
+            yield row["concept_code"], owner[row["concept_name"].lower()]
+
+
+def _displays(data: Path) -> Iterator[tuple[str, str, str]]:
+    """RxNorm code, display and source of every product seen, the most trusted source first."""
+    for row in _omop(data):
+        if row["concept_class_id"] != "Ingredient":
+            yield row["concept_code"], row["concept_name"], "rxnorm in omop"
+    for path in sorted((data / "terminology/cdc-opioid-value-sets").glob("*.json")):
+        for c in json.loads(path.read_bytes()).get("expansion", {}).get("contains", ()):
+            if c["system"] == RXNORM:
+                yield c["code"], c["display"], f"cdc: {path.stem}"
+    seen: dict[tuple[str, str], None] = {}
+    for resource in _fhir(data / "fhir"):
+        if resource["resourceType"] in {"MedicationRequest", "MedicationStatement", "Medication"}:
+            concept = resource.get("medicationCodeableConcept") or resource.get("code") or {}
+            for c in concept.get("coding", ()):
+                if c.get("system") == RXNORM:
+                    seen[c["code"], c.get("display", "")] = None
+    for code, display in sorted(seen):
+        yield code, display, "fhir"
+
+
+def _brands(terminology: Terminology, displays: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, Row, str]]:
+    """Brands in square brackets, with the ingredients of the display; one that means several is left out."""
+    meant: dict[str, set[Row]] = {}
+    spelt: dict[str, tuple[str, str]] = {}
+    for _, display, source in displays:
+        for brand in re.findall(r"\[([^\]]+)\]", display):
+            found = read(terminology, re.sub(r"\[[^\]]*\]", " ", display))
+            if found.ingredients and not found.leftover and not found.ambiguous:
+                meant.setdefault(key(brand), set()).add(tuple(sorted(found.ingredients)))
+                spelt.setdefault(key(brand), (brand, source))
+    for k in sorted(meant):
+        if len(meant[k]) == 1:
+            (ids,) = meant[k]
+            yield spelt[k][0], ids, f"RxNorm display ({spelt[k][1]})"
+
+
+def _products(
+    terminology: Terminology,
+    displays: Iterable[tuple[str, str, str]],
+    extra: Iterable[Row],
+    data: Path,
+    problems: list[str],
+) -> list[Row]:
+    reviewed = {(r[0], r[1]): r for r in _overlay("products.tsv")}
+    unread = {(r[0], r[1]) for r in _overlay("unread.tsv")}
+    rows = {(r[0], r[1]): r for r in extra} | {k: (*r[:6], f"review: {r[6]}") for k, r in reviewed.items()}
+    failed: dict[tuple[str, str], str] = {}
+    own = {i.rxcui for i in terminology.tables.ingredients.values() if i.rxcui and i.verified}
+    for code, display, source in displays:
+        at = ("rxnorm", code)
+        if at in rows or code in own or at in unread:
+            continue
+        found = read(terminology, display)
+        if _is_whole(found):
+            ids = "|".join(sorted(found.ingredients))
+            rows[at] = ("rxnorm", code, ids, found.route, found.form, _clean(display), source)
+        else:
+            why = ", ".join(found.leftover) or "all"
+            failed.setdefault(at, f'RxNorm {code} "{display}" ({source}): not understood: {why}')
+    problems.extend(text for at, text in failed.items() if at not in rows)
+    for code, display in _gps(data):
+        at = ("snomed", code)
+        plain, _, tag = display.rpartition(" (")
+        if at in rows or tag not in {"substance)", "medicinal product)", "product)", "medicinal product form)"}:
+            continue
+        plain = re.sub(r"^Product containing (only )?", "", plain)
+        name = terminology.tables.names.get(key(plain))
+        if name is not None and name.kind != "ambiguous":
+            rows[at] = ("snomed", code, "|".join(sorted(name.ingredients)), "", "", display, "snomed-gps-2020")
+    return [rows[k] for k in sorted(rows, key=lambda k: (k[0], int(k[1]) if k[1].isdigit() else 0, k[1]))]
+
+
+def _is_whole(found: Reading) -> bool:
+    return bool(found.ingredients) and not found.leftover and not found.ambiguous
+
+
+def _value_set_codes(data: Path, problems: list[str]) -> list[Row]:
+    """Members of each value set in SNOMED CT, and reviewed non-members, by review/snomed.yaml."""
+    import yaml
+
+    gps = []
+    for code, display in _gps(data):
+        plain, _, tag = display.rpartition(" (")
+        gps.append((code, plain.lower(), frozenset(key(plain).split(" ")), tag.rstrip(")"), display))
+    words = {
+        v["id"]: [key(str(w)).split(" ") for w in v.get("words") or ()]
+        for v in yaml.safe_load((CONCEPTS / "value_sets.yaml").read_text("utf-8"))
+    }
+    rows: list[Row] = []
+    for spec in yaml.safe_load((CONCEPTS / "review" / "snomed.yaml").read_text("utf-8")):
+        tags = set(spec.get("tags") or ("disorder", "finding", "situation"))
+        include = [re.compile(p) for p in spec["include"]]
+        exclude = [re.compile(p) for p in spec["exclude"]]
+        for code, low, there, tag, display in gps:
+            taken = tag in tags and any(p.search(low) for p in include)
+            worded = any(there.issuperset(w) for w in words[spec["id"]])
+            if not taken and not worded:
+                continue
+            out = any(p.search(low) for p in exclude)
+            if taken and not out:
+                rows.append((spec["id"], code, display, "yes", "snomed-gps-2020"))
+            elif out or tag in {"organism", "substance", "body structure", "procedure", "regime/therapy"}:
+                rows.append((spec["id"], code, display, "no", "snomed-gps-2020"))
+        for added in spec.get("add") or ():
+            rows.append((spec["id"], added["code"], added["display"], "yes", added["source"]))
+        if not any(r[0] == spec["id"] for r in rows) and spec["include"] != ["hiccup", "singultus"]:
+            problems.append(f"review/snomed.yaml: {spec['id']} finds no code")
+    return sorted(dict(((r[0], r[1]), r) for r in rows).values(), key=lambda r: (r[0], int(r[1])))
+
+
+def _gps(data: Path) -> Iterator[tuple[str, str]]:
+    found = json.loads((data / "terminology/snomed-gps-2020/ValueSet-snomed-intl-gps.json").read_bytes())
+    for c in found["compose"]["include"][0]["concept"]:
+        yield c["code"], _clean(c["display"])
+
+
+def _omop(data: Path) -> Iterator[dict[str, str]]:
+    with zipfile.ZipFile(data / "omop/synthea27nj/Synthea27Nj_5.4.zip") as archive:
+        name = next(n for n in archive.namelist() if n.endswith("CONCEPT.csv") and "__MACOSX" not in n)
+        for row in csv.DictReader(io.TextIOWrapper(archive.open(name), "utf-8")):
+            if row["vocabulary_id"] == "RxNorm":
+                yield row
+
+
+def _fhir(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.rglob("Medication*.ndjson.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
+    for path in sorted(folder.rglob("raw-bundles/*.json")):
+        for entry in json.loads(path.read_bytes())["entry"]:
+            yield entry["resource"]
+
+
+def _overlay(name: str) -> list[list[str]]:
+    lines = (CONCEPTS / "review" / name).read_text("utf-8").split("\n")
+    return [line.split("\t") for line in lines[1:] if line]
+
+
+def _text(path: Path) -> io.TextIOWrapper:
+    return path.open(encoding="utf-8")
+
+
+def _clean(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _write(path: Path, heading: str, rows: Iterable[Iterable[str]]) -> None:
+    lines = ["\t".join(heading.split(" ")), *("\t".join(row) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Generated rules and patients, for Hypothesis and, by seed, in bulk."""

@@ -1,0 +1,69 @@
+"""Every case that ships, on every evaluator: the shared conformance suite over the rules' own cases."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import lru_cache
+
+import pytest
+
+from caveat.authoring.cases import CaseResults, PlacedCase, read_all, run_case, run_cases
+from caveat.compile.ruleset import Ruleset, bundled, load
+from caveat.evaluators.screen import Evaluator, build
+from caveat.rules.diagnostics import Problems
+
+EVALUATORS = ("reference", "inprocess", "durable")
+
+
+@lru_cache
+def rules() -> Ruleset:
+    return load(cache=False)
+
+
+@lru_cache
+def shipped() -> tuple[tuple[PlacedCase, ...], tuple[str, ...]]:
+    problems = Problems()
+    cases = read_all(bundled(), rules().program.rules, problems)
+    return tuple(cases), tuple(str(problem) for problem in problems.found)
+
+
+@lru_cache
+def evaluator(name: str) -> Evaluator | None:
+    return None if name == "reference" else build(name, rules().program)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        cases, _ = shipped()
+        metafunc.parametrize("case", cases, ids=[f"{c.case.rule}/{c.case.id}" for c in cases])
+
+
+@pytest.fixture(params=EVALUATORS)
+def name(request: pytest.FixtureRequest) -> str:
+    if request.param == "durable" and importlib.util.find_spec("durable") is None:
+        pytest.skip("durable-rules is not installed (it does not run on Python 3.13); the extra durable runs this")
+    return str(request.param)
+
+
+def test_case_files_can_all_be_read() -> None:
+    cases, problems = shipped()
+    assert not problems, "\n\n".join(problems)
+    assert cases, "no case ships: the suite would hold for nothing"
+
+
+def test_every_rule_that_ships_has_cases() -> None:
+    cases, _ = shipped()
+    without = {rule.id for rule in rules().program.rules} - {case.case.rule for case in cases}
+    assert not without, "\n".join(sorted(without))
+
+
+def test_case_holds(case: PlacedCase, name: str) -> None:
+    found = run_case(case, rules().program.rule(case.case.rule), rules(), evaluator(name))
+    assert found.ok, str(found)
+
+
+def test_the_run_as_a_whole_agrees() -> None:
+    found = run_cases(bundled(), rules())
+    assert isinstance(found, CaseResults)
+    assert len(found.results) == len(shipped()[0])
+    assert found.ok, str(found)
