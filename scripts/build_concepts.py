@@ -1,7 +1,7 @@
 """Rebuild the derived concept tables from the shared sources and the reviewed overlay.
 
-Writes ingredients.tsv, names.tsv, products.tsv and value_set_codes.tsv; everything else in rulesets/concepts is
-written by hand. Run: python scripts/build_concepts.py [--shared FOLDER] [--out FOLDER]
+Writes ingredients.tsv, names.tsv, products.tsv and value_set_codes.tsv; everything else in rulesets/concepts
+is written by hand. Run: python scripts/build_concepts.py [--shared FOLDER] [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -15,18 +15,25 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from caveat.terminology.concepts import Terminology
-from caveat.terminology.load import load_terminology
+from caveat.terminology.load import FILES, load_terminology
 from caveat.terminology.reading import Reading, read
 from caveat.terminology.text import key
 
 ROOT = Path(__file__).resolve().parent.parent
 CONCEPTS = ROOT / "rulesets" / "concepts"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+DERIVED = {
+    "ingredients.tsv": "id name rxcui atc unii verified source",
+    "names.tsv": "name ingredients kind route source",
+    "products.tsv": "system code ingredients route form display source",
+    "value_set_codes.tsv": "set code display member source",
+}
 COMBINATION = re.compile(
     r"A02BD|A10BD|A12AX|C02L|C03A[BHX]|C03B[BK]|C03CB|C03E|C07[B-F]|C08G|C09[BD]|C10B|D01AE20|D07[BCX]|D10AA|G03A[AB]|"
     r"G03[EF]|J01CR|J01EE|J01RA|J04AM|J05AR|M01BA|M05BB|N02A[GJ]|N04BA0[23567]|N05C[BX]|N06C|P01BF|R01AB|R03A[KL]|"
@@ -39,7 +46,9 @@ Row = tuple[str, ...]
 def main(arguments: list[str] | None = None) -> int:
     """0 when every table is written; 1 with the list when a source row is neither bound nor rejected."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder with data/terminology")
+    parser.add_argument(
+        "--shared", type=Path, default=ROOT.parent / "shared", help="folder with data/terminology"
+    )
     parser.add_argument("--out", type=Path, default=CONCEPTS, help="where the derived tables go")
     chosen = parser.parse_args(arguments)
     if not (chosen.shared / "data").is_dir():
@@ -52,28 +61,31 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def build(data: Path, out: Path) -> list[str]:
-    """Write the derived tables; what could not be decided comes back as problems."""
-    out.mkdir(parents=True, exist_ok=True)
-    if out.resolve() != CONCEPTS.resolve():
-        for name in ("classes.yaml", "class_members.tsv", "value_sets.yaml", "routes.yaml", "forms.yaml"):
-            shutil.copy(CONCEPTS / name, out / name)
-        shutil.copy(CONCEPTS / "observations.yaml", out / "observations.yaml")
-        shutil.copy(CONCEPTS / "words.tsv", out / "words.tsv")
+    """Write the derived tables; or write nothing, and return what could not be decided."""
     problems: list[str] = []
-    ingredients, extra = _ingredients(data, problems)
-    names = {key(r[0]): r for r in _overlay("names.tsv")}
-    _write(out / "ingredients.tsv", "id name rxcui atc unii verified source", ingredients)
-    _write(out / "names.tsv", "name ingredients kind route source", names.values())
-    _write(out / "products.tsv", "system code ingredients route form display source", [])
-    _write(out / "value_set_codes.tsv", "set code display member source", _value_set_codes(data, problems))
-    displays = list(_displays(data))
-    first = load_terminology(out)
-    for name, ids, source in _brands(first, displays):
-        if key(name) not in names and not (len(ids) == 1 and key(name) in {key(ids[0])}):
-            names[key(name)] = (name, "|".join(ids), "brand", "", source)
-    _write(out / "names.tsv", "name ingredients kind route source", (names[k] for k in sorted(names)))
-    products = _products(load_terminology(out), displays, extra, data, problems)
-    _write(out / "products.tsv", "system code ingredients route form display source", products)
+    with TemporaryDirectory() as place:
+        work = Path(place)
+        for name in FILES:
+            if name not in DERIVED:
+                shutil.copy(CONCEPTS / name, work / name)
+        ingredients, extra = _ingredients(data, problems)
+        names: dict[str, Row] = {key(r[0]): tuple(r) for r in _overlay("names.tsv")}
+        _write(work / "ingredients.tsv", ingredients)
+        _write(work / "names.tsv", names.values())
+        _write(work / "products.tsv", [])
+        _write(work / "value_set_codes.tsv", _value_set_codes(data, problems))
+        displays = list(_displays(data))
+        first = load_terminology(work)
+        for name, ids, source in _brands(first, displays):
+            if key(name) not in names and not (len(ids) == 1 and key(name) == key(ids[0])):
+                names[key(name)] = (name, "|".join(ids), "brand", "", source)
+        _write(work / "names.tsv", (names[k] for k in sorted(names)))
+        _write(work / "products.tsv", _products(load_terminology(work), displays, extra, data, problems))
+        load_terminology(work)
+        if not problems:
+            out.mkdir(parents=True, exist_ok=True)
+            for name in DERIVED:
+                shutil.copyfile(work / name, out / name)
     return problems
 
 
@@ -93,7 +105,9 @@ def _ingredients(data: Path, problems: list[str]) -> tuple[list[Row], list[Row]]
         if name in rejected:
             continue
         if name not in owner:
-            problems.append(f'draft ingredient "{name}" is neither in review/ingredients.tsv nor in review/rejected.tsv')
+            problems.append(
+                f'draft ingredient "{name}" is neither in review/ingredients.tsv nor in review/rejected.tsv'
+            )
             continue
         i = owner[name]
         found.setdefault(i, {}).setdefault(row["rxcui"], []).append(name)
@@ -107,7 +121,9 @@ def _ingredients(data: Path, problems: list[str]) -> tuple[list[Row], list[Row]]
         if name in owner:
             origin.setdefault(owner[name], set()).add("fda-epc")
         elif name not in rejected:
-            problems.append(f'FDA substance "{name}" is neither in review/ingredients.tsv nor in review/rejected.tsv')
+            problems.append(
+                f'FDA substance "{name}" is neither in review/ingredients.tsv nor in review/rejected.tsv'
+            )
     for code, i in _rxnorm_ingredients(data, owner):
         found.setdefault(i, {}).setdefault(code, []).append("omop")
         origin.setdefault(i, set()).add("rxnorm in omop")
@@ -124,7 +140,9 @@ def _ingredients(data: Path, problems: list[str]) -> tuple[list[Row], list[Row]]
             if verdicts.get((i, c)) in {"reject", "doubt"}:
                 continue
             if claimed.setdefault(c, i) != i:
-                problems.append(f"RxCUI {c} is claimed by {claimed[c]} and by {i}: decide in review/rxcui.tsv")
+                problems.append(
+                    f"RxCUI {c} is claimed by {claimed[c]} and by {i}: decide in review/rxcui.tsv"
+                )
             if c != main_code:
                 extra.append(("rxnorm", c, i, "", "", codes[c][0], "draft"))
         sources = "+".join(sorted(origin.get(i, {"fda-unii"})))
@@ -133,7 +151,7 @@ def _ingredients(data: Path, problems: list[str]) -> tuple[list[Row], list[Row]]
 
 
 def _atc(found: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Ingredient -> single-substance ATC codes, dead and combination codes taken out, reviewed ones put in."""
+    """Ingredient -> single-substance ATC codes: dead and combination codes out, reviewed ones in."""
     overlay = _overlay("atc.tsv")
     dropped = {(i, code) for i, code, action, _ in overlay if action == "drop"}
     closed = tuple(code[:-1] for i, code in dropped if code.endswith("*"))
@@ -176,7 +194,9 @@ def _displays(data: Path) -> Iterator[tuple[str, str, str]]:
         yield code, display, "fhir"
 
 
-def _brands(terminology: Terminology, displays: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, Row, str]]:
+def _brands(
+    terminology: Terminology, displays: Iterable[tuple[str, str, str]]
+) -> Iterator[tuple[str, Row, str]]:
     """Brands in square brackets, with the ingredients of the display; one that means several is left out."""
     meant: dict[str, set[Row]] = {}
     spelt: dict[str, tuple[str, str]] = {}
@@ -203,7 +223,7 @@ def _products(
     unread = {(r[0], r[1]) for r in _overlay("unread.tsv")}
     rows = {(r[0], r[1]): r for r in extra} | {k: (*r[:6], f"review: {r[6]}") for k, r in reviewed.items()}
     failed: dict[tuple[str, str], str] = {}
-    own = {i.rxcui for i in terminology.tables.ingredients.values() if i.rxcui and i.verified}
+    own = {c.partition("|")[2] for c in terminology.tables.products if c.startswith("rxnorm|")}
     for code, display, source in displays:
         at = ("rxnorm", code)
         if at in rows or code in own or at in unread:
@@ -219,12 +239,25 @@ def _products(
     for code, display in _gps(data):
         at = ("snomed", code)
         plain, _, tag = display.rpartition(" (")
-        if at in rows or tag not in {"substance)", "medicinal product)", "product)", "medicinal product form)"}:
+        if at in rows or tag not in {
+            "substance)",
+            "medicinal product)",
+            "product)",
+            "medicinal product form)",
+        }:
             continue
         plain = re.sub(r"^Product containing (only )?", "", plain)
-        name = terminology.tables.names.get(key(plain))
+        name = terminology.name(key(plain))
         if name is not None and name.kind != "ambiguous":
-            rows[at] = ("snomed", code, "|".join(sorted(name.ingredients)), "", "", display, "snomed-gps-2020")
+            rows[at] = (
+                "snomed",
+                code,
+                "|".join(sorted(name.ingredients)),
+                "",
+                "",
+                display,
+                "snomed-gps-2020",
+            )
     return [rows[k] for k in sorted(rows, key=lambda k: (k[0], int(k[1]) if k[1].isdigit() else 0, k[1]))]
 
 
@@ -244,26 +277,36 @@ def _value_set_codes(data: Path, problems: list[str]) -> list[Row]:
         v["id"]: [key(str(w)).split(" ") for w in v.get("words") or ()]
         for v in yaml.safe_load((CONCEPTS / "value_sets.yaml").read_text("utf-8"))
     }
+    overlay = yaml.safe_load((CONCEPTS / "review" / "snomed.yaml").read_text("utf-8"))
+    never_tags = set(overlay["never_tags"])
     rows: list[Row] = []
-    for spec in yaml.safe_load((CONCEPTS / "review" / "snomed.yaml").read_text("utf-8")):
+    for spec in overlay["sets"]:
         tags = set(spec.get("tags") or ("disorder", "finding", "situation"))
-        include = [re.compile(p) for p in spec["include"]]
-        exclude = [re.compile(p) for p in spec["exclude"]]
+        include, exclude, keep = (_any(spec.get(field)) for field in ("include", "exclude", "keep"))
+        never = _any(overlay["never_any_set"] + spec.get("never", []))
         for code, low, there, tag, display in gps:
-            taken = tag in tags and any(p.search(low) for p in include)
-            worded = any(there.issuperset(w) for w in words[spec["id"]])
-            if not taken and not worded:
+            taken = tag in tags and include(low)
+            if not taken and not any(there.issuperset(w) for w in words[spec["id"]]):
                 continue
-            out = any(p.search(low) for p in exclude)
-            if taken and not out:
-                rows.append((spec["id"], code, display, "yes", "snomed-gps-2020"))
-            elif out or tag in {"organism", "substance", "body structure", "procedure", "regime/therapy"}:
+            out = tag in never_tags or (never(low) and not keep(low))
+            if out:
                 rows.append((spec["id"], code, display, "no", "snomed-gps-2020"))
-        for added in spec.get("add") or ():
-            rows.append((spec["id"], added["code"], added["display"], "yes", added["source"]))
-        if not any(r[0] == spec["id"] for r in rows) and spec["include"] != ["hiccup", "singultus"]:
+            elif taken and not exclude(low):
+                rows.append((spec["id"], code, display, "yes", "snomed-gps-2020"))
+        for field, member in (("add", "yes"), ("remove", "no")):
+            for c in spec.get(field) or ():
+                rows.append((spec["id"], c["code"], c["display"], member, c["source"]))
+        if spec["id"] != "hiccups" and not any(r[0] == spec["id"] and r[3] == "yes" for r in rows):
             problems.append(f"review/snomed.yaml: {spec['id']} finds no code")
-    return sorted(dict(((r[0], r[1]), r) for r in rows).values(), key=lambda r: (r[0], int(r[1])))
+    return sorted({(r[0], r[1]): r for r in rows}.values(), key=lambda r: (r[0], int(r[1])))
+
+
+def _any(patterns: list[str] | None) -> Callable[[str], bool]:
+    """Whether a text holds one of the patterns."""
+    if not patterns:
+        return lambda text: False
+    search = re.compile("|".join(f"(?:{p})" for p in patterns)).search
+    return lambda text: search(text) is not None
 
 
 def _gps(data: Path) -> Iterator[tuple[str, str]]:
@@ -302,8 +345,8 @@ def _clean(text: str) -> str:
     return " ".join(text.split())
 
 
-def _write(path: Path, heading: str, rows: Iterable[Iterable[str]]) -> None:
-    lines = ["\t".join(heading.split(" ")), *("\t".join(row) for row in rows)]
+def _write(path: Path, rows: Iterable[Iterable[str]]) -> None:
+    lines = ["\t".join(DERIVED[path.name].split(" ")), *("\t".join(row) for row in rows)]
     path.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
 
 

@@ -88,7 +88,7 @@ def broken_bundles(draw: st.DrawFn) -> dict[str, Any]:
                     holder.pop(path[-1], None)
                 else:
                     holder.insert(0, draw(ODD))
-            except (IndexError, TypeError):
+            except (IndexError, TypeError, AttributeError):
                 continue
     return value
 

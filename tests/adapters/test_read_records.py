@@ -149,7 +149,7 @@ def test_a_bad_line_in_the_middle_is_set_aside_and_the_rest_read(tmp_path: Path)
     found = list(read_records([tmp_path / "a"]))
     assert [one.id for one in patients(found)] == ["n1", "n3"]
     assert [(one.line, one.code) for one in rejects(found)] == [
-        (2, "not-json"),
+        (2, "truncated"),
         (3, "not-json"),
         (4, "not-a-record"),
     ]
@@ -194,7 +194,7 @@ def test_a_bad_first_line_does_not_hide_the_others(tmp_path: Path) -> None:
         (bundle({"resourceType": "Organization"}), "no-patient"),
         (json.dumps({"resourceType": "Organization"}).encode(), "no-patient"),
         (b"name,sex,weight\nx,female,3 kg\n", "header"),
-        (b"\xff\xfe{\x00", "not-json"),
+        (b"\xff\xfe{\x00", "truncated"),
     ],
 )
 def test_bad_input_is_one_reject_with_its_file(tmp_path: Path, data: bytes, code: str) -> None:
@@ -296,3 +296,23 @@ def test_faults_of_a_native_record_come_all_at_once(tmp_path: Path) -> None:
 def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
     put(tmp_path, a=bundle(person(), request()), b=line(NATIVE), c=b"{")
     assert list(read_records([tmp_path])) == list(read_records([tmp_path]))
+
+
+def test_patients_without_full_urls_are_counted_one_by_one(tmp_path: Path) -> None:
+    both = (person("p1"), person("p2"))
+    put(tmp_path, a=bundle(*both, request("o1")), b=bundle(*both, request("o2")))
+    found = {one.id: one for one in patients(read_records([tmp_path]))}
+    assert sorted(found) == ["p1", "p2"]
+    assert [o.id for o in found["p1"].orders or ()] == ["o1", "o2"]
+
+
+def test_oddities_in_the_places_of_a_first_look(tmp_path: Path) -> None:
+    odd = [
+        {"fullUrl": ["x"], "resource": person()},
+        {
+            "fullUrl": {"a": 1},
+            "resource": {"resourceType": ["Patient"], "id": {}, "subject": {"reference": 5}},
+        },
+    ]
+    put(tmp_path, a=bundle(entry=odd, link=[5, {"relation": "self", "url": []}]), b=bundle(person("p2")))
+    assert [one.id for one in patients(read_records([tmp_path]))] == ["p1", "p2"]

@@ -22,7 +22,7 @@ FILES = {
     "concepts/products.tsv": "system\tcode\tids\troute\tform\tname\tsource\n",
     "concepts/value_set_codes.tsv": "value_set\tcode\tdisplay\tsource\n",
     "concepts/class_members.tsv": "class\tingredient\tsource\nopioid\tmorphine\ttest\nsedative\tdiazepam\ttest\n",
-    "concepts/words.tsv": "word\tkind\tnote\n",
+    "concepts/words.tsv": "word\tkind\tnote\nmg\tunit\t\ntablet\tform\t\n",
     "concepts/classes.yaml": (
         "- {id: opioid, title: Opioids, definition: test}\n"
         "- {id: sedative, title: Sedatives, definition: test, includes: [opioid]}\n"

@@ -20,6 +20,8 @@ SELECTIONS: Final[tuple[Selection, ...]] = ("active", "overlapping", "ever")
 PRODUCTS: Final = (
     "baclofen",
     "Lioresal 10 mg tablet",
+    "baclofen 10 mg tablet",
+    "baclofen intrathecal",
     "diazepam",
     "morphine",
     "codeine",
@@ -209,8 +211,8 @@ def data(source: Source, index: int = 0) -> Data:
         ("egfr", 10),
     ):
         if source.chance(percent):
-            found[name] = {"value": quantity(source, BOUNDS[name], UNITS[name])}
-            _put(found[name], "at", maybe(source, 60, lambda: date(source)))
+            value = quantity(source, BOUNDS[name], UNITS[name])
+            found[name] = {"value": value, "at": date(source)} if source.chance(60) else value
     _put(found, "orders", maybe(source, 93, lambda: [order(source, i) for i in range(source.number(0, 4))]))
     _put(
         found,

@@ -241,5 +241,5 @@ def _scope(source: Source) -> tuple[tuple[str, ...], str]:
     if source.chance(30):
         name = source.pick(v.CLASSES)
         return v.members(name), name
-    names = tuple(sorted(some(source, v.INGREDIENTS, 3)))
+    names = ("baclofen",) if source.chance(40) else tuple(sorted(some(source, v.INGREDIENTS, 4)))
     return names, " or ".join(names)

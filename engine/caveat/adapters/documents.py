@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import IO, Final
 
 import msgspec
 
 from caveat.adapters.fhir import decode
+from caveat.adapters.fhir.glance import Shape, heading, is_object
 from caveat.adapters.reject import Reject, reject
 from caveat.adapters.sources import LARGEST
 from caveat.errors import InputError
 
-Shape = Literal["bundle", "resource", "native", "log", "manifest"]
 _LINES: Final = 5
 
 
@@ -29,16 +29,6 @@ class Document:
     identity: str | None = None
 
 
-class _Head(msgspec.Struct):
-    resourceType: Any = None
-    id: Any = None
-    eventId: Any = None
-    exportId: Any = None
-    transactionTime: Any = None
-    output: Any = None
-
-
-_HEAD: Final = msgspec.json.Decoder(_Head)
 _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -55,16 +45,8 @@ def is_ndjson(head: bytes, *, complete: bool) -> bool:
         return False
     whole = (lines if complete else lines[:-1])[:_LINES]
     if lines[0].startswith(b"{"):
-        return _is_object(lines[0]) or (lines[0] != b"{" and lines[1].startswith(b"{"))
-    return any(_is_object(line) for line in whole)
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        _HEAD.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+        return is_object(lines[0]) or (lines[0] != b"{" and lines[1].startswith(b"{"))
+    return any(is_object(line) for line in whole)
 
 
 def documents(stream: IO[bytes], *, lines: bool) -> Iterator[Document | Reject]:
@@ -117,41 +99,8 @@ def _elements(data: bytes) -> Iterator[Document | Reject]:
 def document(data: bytes, *, line: int | None = None, path: str = "") -> Document | Reject:
     """The document that the bytes are, by its own account."""
     try:
-        head = _HEAD.decode(data)
-    except RecursionError:
-        return _placed(decode.too_deep(), line, path)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        try:
-            value = decode.parse(data)
-        except InputError as problem:
-            return _placed(problem, line, path)
-        return Reject(
-            "", "not-a-record", f"a record is a JSON object, not {_named(value)}", line=line, path=path
-        )
-    identity = head.id if isinstance(head.id, str) else None
-    if isinstance(head.resourceType, str):
-        shape: Shape = "bundle" if head.resourceType == "Bundle" else "resource"
-        return Document(data, shape, head.resourceType, line, path, identity)
-    if head.resourceType is not None:
-        return Reject(
-            "", "not-a-record", "resourceType must be text", line=line, path=f"{path or '$'}.resourceType"
-        )
-    if isinstance(head.eventId, str) and isinstance(head.exportId, str):
-        return Document(data, "log", line=line, path=path)
-    if isinstance(head.transactionTime, str) and isinstance(head.output, list):
-        return Document(data, "manifest", line=line, path=path)
-    return Document(data, "native", "", line, path, identity)
-
-
-def _placed(problem: InputError, line: int | None, path: str) -> Reject:
-    found = reject(problem, line=line)
-    return Reject(
-        found.source, found.code, found.message, found.line, found.path or path, found.value, found.hint
-    )
-
-
-def _named(value: object) -> str:
-    if value is None:
-        return "null"
-    names = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
-    return names.get(type(value), "that")
+        found = heading(data)
+    except InputError as problem:
+        place = problem.path.replace("$", path, 1) if path and problem.path else problem.path or path
+        return replace(reject(problem, line=line), path=place)
+    return Document(data, found.shape, found.kind, line, path, found.identity)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 from caveat.adapters.reject import Reject
 from caveat.errors import InputError
@@ -67,7 +67,10 @@ class Source:
                 raw.seek(0)
             except (OSError, ValueError) as error:
                 raise unreadable(self.label, error) from None
-            yield opened.enter_context(gzip.GzipFile(fileobj=raw)) if packed else raw
+            if packed:
+                yield cast("IO[bytes]", opened.enter_context(gzip.GzipFile(fileobj=raw)))
+            else:
+                yield raw
 
 
 def unreadable(label: str, error: BaseException) -> InputError:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import msgspec
+from typing import Any
 
 from caveat.adapters.documents import Document
 from caveat.adapters.fhir import decode
 from caveat.adapters.fhir.decode import Item
+from caveat.adapters.fhir.glance import SHARED, glance
 from caveat.adapters.fhir.group import Grouped, group
-from caveat.adapters.fhir.references import Index, relative
+from caveat.adapters.fhir.references import Index
 from caveat.adapters.files import documents_of
 from caveat.adapters.reject import Reject, reject
 from caveat.adapters.sources import Source
@@ -44,26 +43,6 @@ class Survey:
         return self.groups[name]
 
 
-class _Glance(msgspec.Struct):
-    resourceType: Any = None
-    id: Any = None
-    subject: Any = None
-    patient: Any = None
-
-
-class _GlanceEntry(msgspec.Struct):
-    fullUrl: Any = None
-    resource: _Glance | None = None
-
-
-class _GlanceBundle(msgspec.Struct):
-    link: Any = None
-    entry: list[_GlanceEntry] | None = None
-
-
-_GLANCE: Final = msgspec.json.Decoder(_GlanceBundle)
-
-
 def survey_of(sources: list[Source]) -> Survey:
     """Patients by how many records name them, and every resource that stands outside a Bundle."""
     survey = Survey()
@@ -81,7 +60,11 @@ def survey_of(sources: list[Source]) -> Survey:
             elif found.shape == "bundle":
                 others += 1
                 if len(sources) > 1 or found.line is not None or found.path:
-                    _glance(found, survey)
+                    seen = glance(found.data)
+                    survey.counts.update(seen.names)
+                    survey.pages |= seen.pages
+                    for item in seen.shared:
+                        survey.shared.add(item)
             elif found.shape == "native":
                 others += 1
                 if found.identity:
@@ -143,7 +126,7 @@ def _loose(found: Document, source: Source, survey: Survey) -> None:
         return
     if item.resource is not None:
         items.append(placed)
-    if item.kind in ("Medication", "Substance"):
+    if item.kind in SHARED:
         survey.shared.add(placed)
 
 
@@ -161,42 +144,3 @@ def _of_another_version(item: Item, items: list[Item]) -> None:
     message = f"this is FHIR {item.version}, which is not read"
     mark = decode.Mend("", message, "")
     items.append(Item(empty, item.kind, item.url, item.path, item.line, item.source, mends=(mark,)))
-
-
-def _glance(found: Document, survey: Survey) -> None:
-    try:
-        seen = _GLANCE.decode(found.data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        try:
-            items = decode.bundle(found.data).items
-        except InputError:
-            return  # said when the Bundle itself is read
-        names = set(group(items, source="").parts)
-    else:
-        names = set()
-        people = {
-            e.fullUrl: e.resource.id
-            for e in seen.entry or ()
-            if e.resource is not None and e.resource.resourceType == "Patient"
-        }
-        kinds = set()
-        for entry in seen.entry or ():
-            if entry.resource is None:
-                continue
-            kinds.add(entry.resource.resourceType)
-            subject = entry.resource.subject or entry.resource.patient
-            reference = subject.get("reference") if isinstance(subject, dict) else None
-            if isinstance(reference, str):
-                whose = people.get(reference) or relative(reference).removeprefix("Patient/")
-                names.add(whose)
-        names.update(one or url for url, one in people.items())
-        for link in seen.link if isinstance(seen.link, list) else ():
-            if isinstance(link, dict) and link.get("relation") == "self" and isinstance(link.get("url"), str):
-                survey.pages.add(link["url"])
-        if "Patient" not in kinds and kinds & {"Medication", "Substance"}:
-            for item in decode.bundle(found.data).items:
-                if item.kind in ("Medication", "Substance"):
-                    survey.shared.add(item)
-    for name in names:
-        if isinstance(name, str):
-            survey.counts[name] += 1

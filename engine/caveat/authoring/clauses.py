@@ -133,14 +133,12 @@ def blame(found: Trace, wanted: Truth) -> Trace | None:
         return None
     if not found.parts:
         return found
-    lowered = found.truth < wanted
-    if isinstance(found.node, nodes.All):
+    conjunction, lowered = isinstance(found.node, nodes.All), found.truth < wanted
+    if conjunction == lowered:
         parts = [p for p in found.parts if (p.truth < wanted if lowered else p.truth > wanted)]
-    elif lowered:
-        best = max(p.truth for p in found.parts)
-        parts = [p for p in found.parts if p.truth == best]
-    else:
-        parts = [p for p in found.parts if p.truth > wanted]
+    else:  # one part is enough to turn it: the one that is nearest to doing so
+        nearest = (max if lowered else min)(p.truth for p in found.parts)
+        parts = [p for p in found.parts if p.truth == nearest]
     for part in parts:
         inner = blame(part, wanted)
         if inner is not None:

@@ -59,7 +59,7 @@ class NotingReader(Reader):
 
 
 def spots(placed: PlacedRule, terminology: Terminology, subject: SubjectKind) -> tuple[Spot, ...]:
-    """Every node of the rule with its place, parents before their parts; problems are left to the compiler."""
+    """Every node of the rule with its place, parents before parts; problems are left to the compiler."""
     reader = NotingReader(placed.source, terminology, Problems(), placed.rule.id, subject)
     roots = [(WHEN, reader.expression(placed.rule.when, (*placed.path, "when")))]
     for index, item in enumerate(placed.rule.unless):

@@ -83,6 +83,7 @@ def command(
     """
     from caveat.cli.talk import say
     from caveat.cli.tally import Tally
+    from caveat.render.words import counted
 
     if second_opinion == evaluator:
         raise click.UsageError(f"--second-opinion needs another evaluator than {evaluator}")
@@ -95,8 +96,13 @@ def command(
     try:
         _screen(paths, judge, write, tally, verbose)
     except KeyboardInterrupt:
-        say(f"interrupted after {tally.patients} patients; their reports are complete")
+        say(f"interrupted after {counted(tally.patients, 'patient')}; their reports are complete")
         ctx.exit(130)
+    except OSError:
+        raise
+    except Exception:
+        say(f"stopped after {counted(tally.patients, 'patient')}; their reports are complete")
+        raise
     say(tally.summary(rules, dt.date.fromordinal(day).isoformat()))
     ctx.exit(tally.code(fail_on))
 
@@ -195,8 +201,14 @@ def _screen(paths: tuple[str, ...], judge: Judge, write: Writer, tally: Tally, v
                 say(reject_line(found))
             continue
         report, checked, uncovered = judge.report(found)
+        try:
+            write(report, checked, uncovered)
+        except OSError:
+            raise
+        except Exception as error:
+            report = judge.failed(found, error)
+            write(report, (), ())
         tally.report(report)
-        write(report, checked, uncovered)
     if not tally.patients:
         say("No patient was read, so nothing was judged.")
 

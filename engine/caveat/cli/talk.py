@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -42,3 +43,13 @@ def reject_line(found: Reject) -> str:
     text += f". {found.hint}" if found.hint else ""
     text += "".join(f"; also {more}" for more in found.also)
     return clean(text, 2000)
+
+
+def out(data: bytes | str) -> None:
+    """Data on stdout; text as UTF-8 unless a terminal takes something else."""
+    stream = sys.stdout
+    if isinstance(data, str):
+        encoding = (stream.encoding or "utf-8") if stream.isatty() else "utf-8"
+        data = data.encode(encoding, "replace")
+    stream.buffer.write(data)
+    stream.buffer.flush()

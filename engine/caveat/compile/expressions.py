@@ -155,6 +155,9 @@ class Reader:
         except CaveatError as error:
             self.problem("C021", "unit does not fit", (*path, "within"), str(error))
             return NOTHING
+        if test.pick != "latest" and fact.derived:
+            why = f"{name} is derived from the latest values; there is no {test.pick} one on record."
+            self.problem("C022", "key does not fit", (*path, "pick"), why, "Leave pick out.", key=True)
         if test.using and name not in ("creatinine_clearance",):
             self.problem(
                 "C022",
@@ -376,7 +379,7 @@ class Reader:
         )
         for name in self._ids(scope.class_ or (), tables.classes, "class", (*path, "class")):
             if name in tables.classes:
-                members |= tables.classes[name].members
+                members |= self.terminology.class_members(name)
         members -= set(self._ids(scope.except_ or (), tables.ingredients, "ingredient", (*path, "except")))
         if not members and (scope.ingredient or scope.class_):
             self.problem("C025", "scope is empty", path, "No ingredient is left in it.")

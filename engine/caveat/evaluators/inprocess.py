@@ -11,8 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 
+from caveat.compile.nodes import (
+    All,
+    AnyOf,
+    ChoiceLeaf,
+    ConditionLeaf,
+    KnownLeaf,
+    Leaf,
+    Node,
+    NumberLeaf,
+    OrderIsLeaf,
+)
 from caveat.compile.program import CompiledRule, Program
-from caveat.evaluators.closures import Closure, Closures
+from caveat.evaluators.closures import Closures, cost
+from caveat.evaluators.closures_of_lists import touched
+from caveat.evaluators.closures_of_numbers import Closure
 from caveat.evaluators.outcome import Outcome, status_of
 from caveat.evaluators.reference import failed, judge_rule
 from caveat.evaluators.subjects import PATIENT, Subject, subjects
@@ -74,6 +87,80 @@ class Entry:
     second: frozenset[str]
 
 
+class Guarded:
+    """The rules of one ingredient, grouped by a condition each of them needs.
+
+    Rules that need a recorded disease are found by the value sets the record touches; others that
+    share a guard (an age, a route, a known fact) are passed over together when it is FALSE.
+    """
+
+    __slots__ = ("by_set", "guards", "needing_a_condition", "unguarded")
+
+    def __init__(self) -> None:
+        self.by_set: dict[str, list[Entry]] = {}
+        self.needing_a_condition: list[Entry] = []
+        self.guards: dict[Leaf, tuple[Closure, list[Entry]]] = {}
+        self.unguarded: list[Entry] = []
+
+    def add(self, entry: Entry, closures: Closures) -> None:
+        """Place a rule under its guard."""
+        sets = needed_sets(entry.rule.when)
+        if sets:
+            self.needing_a_condition.append(entry)
+            for name in sets:
+                self.by_set.setdefault(name, []).append(entry)
+            return
+        guard = needed_leaf(entry.rule.when)
+        if guard is None:
+            self.unguarded.append(entry)
+        else:
+            self.guards.setdefault(guard, (closures.node(guard), []))[1].append(entry)
+
+    def candidates(self, chart: Chart, view: OrderView) -> Iterator[Entry]:
+        """Every rule that is not certain to be "not met"; a rule may come twice."""
+        yield from self.unguarded
+        for closure, entries in self.guards.values():
+            try:
+                passed = closure(chart, view, None, None) != FALSE
+            except Exception:
+                passed = True  # the rule itself will fail and say so
+            if passed:
+                yield from entries
+        sets = touched(chart)
+        if sets is None:
+            yield from self.needing_a_condition
+        else:
+            for name in sets:
+                yield from self.by_set.get(name, ())
+
+
+def needed_sets(node: Node) -> frozenset[str]:
+    """Value sets of which one must be recorded, or the node is FALSE; empty when none must."""
+    if isinstance(node, ConditionLeaf) and not node.negated:
+        return frozenset(node.sets)
+    if isinstance(node, All):
+        found = [sets for part in node.parts if (sets := needed_sets(part))]
+        return min(found, key=len) if found else frozenset()
+    if isinstance(node, AnyOf):
+        parts = [needed_sets(part) for part in node.parts]
+        return frozenset().union(*parts) if all(parts) else frozenset()
+    return frozenset()
+
+
+def needed_leaf(node: Node) -> Leaf | None:
+    """The cheapest leaf that must not be FALSE for the node to be anything but FALSE."""
+    if isinstance(node, All):
+        found = [leaf for part in node.parts if (leaf := needed_leaf(part)) is not None]
+        return min(found, key=cost, default=None)
+    if isinstance(node, (KnownLeaf, ChoiceLeaf)):
+        return node
+    if isinstance(node, NumberLeaf):
+        return node if node.fact == "age" else None
+    if isinstance(node, OrderIsLeaf):
+        return node if node.prop in ("route", "purpose") else None
+    return None
+
+
 class InprocessEvaluator:
     """Compiled once a program; holds no state of any record and may be shared between threads."""
 
@@ -82,8 +169,8 @@ class InprocessEvaluator:
     def __init__(self, program: Program) -> None:
         self.program = program
         closures = Closures()
-        self._orders: dict[str, list[Entry]] = {}
-        self._stopped: dict[str, list[Entry]] = {}
+        self._orders: dict[str, Guarded] = {}
+        self._stopped: dict[str, Guarded] = {}
         self._allergies: dict[str, list[Entry]] = {}
         self._patients: dict[str, list[Entry]] = {}
         self._everyone: list[Entry] = []
@@ -98,9 +185,9 @@ class InprocessEvaluator:
                 frozenset(rule.first),
                 frozenset(rule.second),
             )
-            self._place(entry)
+            self._place(entry, closures)
 
-    def _place(self, entry: Entry) -> None:
+    def _place(self, entry: Entry, closures: Closures) -> None:
         rule = entry.rule
         if rule.subject == "pair":
             if len(rule.first) * len(rule.second) > LARGEST_PRODUCT:
@@ -114,19 +201,20 @@ class InprocessEvaluator:
                 _index(self._patients, rule.first, entry)
             else:
                 self._everyone.append(entry)
+        elif rule.subject == "allergy":
+            _index(self._allergies, rule.first, entry)
         else:
-            tables = {"order": self._orders, "stopped": self._stopped, "allergy": self._allergies}
-            _index(tables[rule.subject], rule.first, entry)
+            table = self._orders if rule.subject == "order" else self._stopped
+            for name in rule.first:
+                table.setdefault(name, Guarded()).add(entry, closures)
 
     def outcomes(self, chart: Chart) -> list[Outcome]:
         """Every outcome but "not met" and "out of scope", in the order of the rules and of the record."""
         found: list[tuple[int, Outcome]] = []
         for view in chart.current:
-            for entry in _entries(self._orders, view):
-                self._judge(entry, chart, view, None, Subject, found)
+            self._judge_order(self._orders, chart, view, found)
         for view in chart.ended:
-            for entry in _entries(self._stopped, view):
-                self._judge(entry, chart, view, None, Subject, found)
+            self._judge_order(self._stopped, chart, view, found)
         if len(chart.current) > 1 and (self._pairs or self._wide):
             self._judge_pairs(chart, found)
         if self._allergies:
@@ -138,25 +226,31 @@ class InprocessEvaluator:
         found.sort(key=lambda item: item[0])
         return [outcome for _, outcome in found]
 
-    def _judge(
-        self,
-        entry: Entry,
-        chart: Chart,
-        view: OrderView,
-        second: OrderView | None,
-        make: type[Subject],
-        found: list[tuple[int, Outcome]],
+    def _judge_order(
+        self, table: dict[str, Guarded], chart: Chart, view: OrderView, found: list[tuple[int, Outcome]]
     ) -> None:
-        """One order; the subject is made only when there is something to say."""
-        try:
-            truth = entry.when(chart, view, second, None)
-            if truth == FALSE:
-                return
-            unless = [check(chart, view, second, None) for check in entry.unless]
-        except Exception as error:
-            found.append((entry.index, failed(entry.rule, make((view,)), error)))
-            return
-        _add(entry, chart, make((view,)), truth, unless, found)
+        """The rules of an order's ingredients, each once."""
+        subject: Subject | None = None
+        seen: set[int] = set()
+        for name in view.ingredients:
+            group = table.get(name)
+            if group is None:
+                continue
+            for entry in group.candidates(chart, view):
+                if entry.index in seen:
+                    continue
+                seen.add(entry.index)
+                try:
+                    truth = entry.when(chart, view, None, None)
+                    if truth == FALSE:
+                        continue
+                    unless = [check(chart, view, None, None) for check in entry.unless]
+                except Exception as error:
+                    found.append((entry.index, failed(entry.rule, Subject((view,)), error)))
+                    continue
+                if subject is None:
+                    subject = Subject((view,))
+                _add(entry, chart, subject, truth, unless, found)
 
     def _judge_subject(
         self, entry: Entry, chart: Chart, subject: Subject, found: list[tuple[int, Outcome]]

@@ -179,12 +179,12 @@ def count(leaf: nodes.CountLeaf, chart: Chart) -> Answer:
     On a list that is not closed more may exist: that keeps a negated count from being TRUE.
     """
     members = set(leaf.ingredients)
-    chosen = [view for view in chart.current if not members.isdisjoint(view.ingredients)]
+    chosen = [view for view in chart.counted if not members.isdisjoint(view.ingredients)]
     if leaf.by == "order":
         found = len(chosen)
     else:
         found = len({name for view in chosen for name in view.ingredients if name in members})
-    doubtful = sum(1 for view in chart.current if view.resolution.unrecognised)
+    doubtful = sum(1 for view in chart.counted if view.resolution.unrecognised)
     basis = tuple(Basis("order", view.name, None, view.order.source) for view in chosen)
     if chart.patient.orders is None:
         return Answer(UNKNOWN, (), (Missing("orders", "no list of medicines is recorded"),))
@@ -207,7 +207,7 @@ def _sum(leaf: nodes.SumLeaf, chart: Chart) -> Answer:
     bases: list[tuple[Basis, ...]] = []
     missing: list[tuple[Missing, ...]] = []
     dimension = parse_unit(leaf.unit).dimension
-    for view in chart.current:
+    for view in chart.counted:
         if view.resolution.unrecognised:
             open_high = True
             missing.append((Missing("orders", f"{view.name!r} is not recognised"),))

@@ -87,12 +87,16 @@ def number_fact(name: str, terminology: Terminology) -> NumberFact | None:
     if found is not None:
         return found
     concepts = terminology.tables.observations
-    concept = concepts.get(name)
-    if concept is not None:
-        return NumberFact(name, concept.unit or "1", concept.analyte or None, derived=False)
+    if name in concepts:
+        return terminology.remember(("number", name), lambda: _observation(name, terminology))
     if name.endswith("_age") and name[:-4] in concepts:
         return NumberFact(name, "d")
     return None
+
+
+def _observation(name: str, terminology: Terminology) -> NumberFact:
+    concept = terminology.observation(name)
+    return NumberFact(name, concept.unit or "1", concept.analyte or None, derived=False)
 
 
 def number_names(terminology: Terminology) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from caveat.facts.clinical import Note, Problem
-from caveat.facts.identify import OrderView, Selection, identify
+from caveat.facts.identify import OrderView, Selection, counted, identify
 from caveat.facts.patient import Patient
 from caveat.terminology.concepts import Terminology
 
@@ -23,6 +23,7 @@ class Chart:
 
     __slots__ = (
         "as_of",
+        "counted",
         "current",
         "ended",
         "memo",
@@ -48,6 +49,7 @@ class Chart:
             identify(order, terminology, as_of, selection) for order in patient.orders or ()
         )
         self.current: tuple[OrderView, ...] = tuple(view for view in self.views if view.current)
+        self.counted: tuple[OrderView, ...] = counted(self.current)
         self.ended: tuple[OrderView, ...] = tuple(view for view in self.views if view.ended)
 
     def once(self, key: Any, build: Callable[[], T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from caveat.facts import quick
 from caveat.facts.chart import Chart
 from caveat.facts.derive.child_pugh import child_pugh_class
 from caveat.facts.numbers import in_unit, number, years
@@ -99,7 +100,11 @@ def _reproductive(chart: Chart, fact: str) -> Choice:
     )
     if recorded.truth == TRUE:
         return Choice((frozenset({"true"}), recorded.basis, ()))
-    lived = years(chart).interval
+    plain = quick.years(chart)
+    if plain is not None and recorded.truth == FALSE and CHILDBEARING[0] <= plain < CHILDBEARING[1]:
+        lived = None
+    else:
+        lived = years(chart).interval
     if lived is not None and recorded.truth == FALSE:
         young = lived.high is not None and lived.high < CHILDBEARING[0]
         old = lived.low is not None and lived.low >= CHILDBEARING[1]

@@ -16,6 +16,7 @@ Selection = Literal["active", "overlapping", "ever"]
 ENTRY_LOOK_BACK = 30
 """Days that an administration or a dispense without an end counts as current."""
 
+_CARRIED_OUT = ("administration", "dispense")
 _ENDED = ("completed", "stopped", "cancelled")
 
 
@@ -102,10 +103,29 @@ def _route(order: Order, found: Resolution, terminology: Terminology) -> tuple[s
     if order.form:
         form = terminology.form(order.form)
         if form is not None:
-            implied = terminology.tables.forms[form].route
+            implied = terminology.form_concept(form).route
             if implied:
                 return implied, None
     return None, Missing("route", "not recorded")
+
+
+def counted(current: tuple[OrderView, ...]) -> tuple[OrderView, ...]:
+    """Current orders as counts and sums take them.
+
+    An administration or a dispense beside an order of the same ingredients by the same route (or one
+    of unknown route) is that order being carried out, and is not counted again.
+    """
+    orders = [view for view in current if view.order.origin not in _CARRIED_OUT]
+    if len(orders) == len(current) or not orders:
+        return current
+    return tuple(
+        v for v in current if v.order.origin not in _CARRIED_OUT or not any(_same(v, o) for o in orders)
+    )
+
+
+def _same(one: OrderView, other: OrderView) -> bool:
+    routes = {one.route, other.route} - {None}
+    return set(one.ingredients) == set(other.ingredients) and bool(one.ingredients) and len(routes) < 2
 
 
 def is_current(order: Order, as_of: int, selection: Selection) -> bool:

@@ -13,7 +13,6 @@ from caveat.facts.measure import Measure, base_interval, unknown
 from caveat.facts.values import Quantity
 from caveat.findings.basis import Basis, Missing
 from caveat.intervals import Interval, hull, inside
-from caveat.terminology.concepts import ObservationConcept
 from caveat.truth import FALSE
 from caveat.units import parse_unit, to_base
 
@@ -117,13 +116,12 @@ def _judge(
     chart: Chart, concept: str, unit: str, interval: Interval, shown: str, path: str, at: When | None
 ) -> str:
     """Why the value is impossible, or an empty string; implausible ones become notes."""
-    limits = chart.terminology.tables.observations.get(concept)
-    if limits is None:
+    if concept not in chart.terminology.tables.observations:
         if interval.high is not None and interval.high <= 0:
             chart.problem("impossible-value", f"{concept} cannot be {shown}", path, shown)
             return f"{shown} is impossible"
         return ""
-    possible, plausible = _limits(chart, limits, unit)
+    possible, plausible = _limits(chart, concept, unit)
     if inside(interval, possible) == FALSE:
         chart.problem("impossible-value", f"{concept} cannot be {shown}", path, shown)
         return f"{shown} is impossible"
@@ -133,17 +131,17 @@ def _judge(
     return ""
 
 
-def _limits(chart: Chart, concept: ObservationConcept, unit: str) -> tuple[Interval, Interval]:
+def _limits(chart: Chart, concept: str, unit: str) -> tuple[Interval, Interval]:
     def build() -> tuple[Interval, Interval]:
-        base = parse_unit(unit)
+        base, limits = parse_unit(unit), chart.terminology.observation(concept)
 
         def span(pair: tuple[float | None, float | None]) -> Interval:
             low, high = (None if end is None else to_base(Fraction(str(end)), base) for end in pair)
             return Interval(low, high)
 
-        return span(concept.possible), span(concept.plausible)
+        return span(limits.possible), span(limits.plausible)
 
-    return chart.terminology.remember(("limits", concept.id), build)
+    return chart.terminology.remember(("limits", concept), build)
 
 
 def latest(chart: Chart, concept: str, within: int | None = None) -> Measure:

@@ -9,6 +9,7 @@ that the answer is the same and only sooner.
 from __future__ import annotations
 
 import datetime as dt
+from fractions import Fraction
 from functools import lru_cache
 from math import nan
 from typing import Any
@@ -72,6 +73,7 @@ def entries(chart: Chart) -> dict[str, list[tuple[Any, Quantity | None]]]:
         odd = _collect(chart, found) or odd
     memo["quick"] = found
     if odd:
+        memo["odd"] = True
         observed(chart)
     return found
 
@@ -106,7 +108,7 @@ def _collect(chart: Chart, found: dict[str, list[tuple[Any, Quantity | None]]]) 
 
 
 def _odd(chart: Chart, concept: str, value: Quantity | None) -> bool:
-    """Whether the exact index has something to say about this value: impossible, unlikely, unknown concept."""
+    """Whether the exact index has to say something: impossible, unlikely, unknown concept."""
     limits = chart.terminology.remember(("quick limits", concept), lambda: _limits(chart, concept))
     if limits is None:
         return True
@@ -123,12 +125,12 @@ def _odd(chart: Chart, concept: str, value: Quantity | None) -> bool:
 def _limits(chart: Chart, concept: str) -> tuple[float, float, str, str | None] | None:
     """The bounds inside which a value is neither impossible nor unlikely, a little narrowed."""
     fact = number_fact(concept, chart.terminology)
-    limits = chart.terminology.tables.observations.get(concept)
     if fact is None:
         return None
     size = float(parse_unit(fact.unit).factor)
-    if limits is None:
+    if concept not in chart.terminology.tables.observations:
         return 1e-300, float("inf"), fact.unit, fact.analyte
+    limits = chart.terminology.observation(concept)
     lows = [end for end in (limits.plausible[0], limits.possible[0]) if end is not None]
     highs = [end for end in (limits.plausible[1], limits.possible[1]) if end is not None]
     low = _narrowed(max(lows) * size, 1) if lows else -float("inf")
@@ -141,23 +143,17 @@ def _narrowed(end: float, sign: int) -> float:
 
 
 def latest(chart: Chart, concept: str, unit: str, analyte: str | None, within: int | None) -> float | None:
-    """The latest value in base units, NAN when none is recorded or it is too old, None when it is not simple."""
+    """The latest value in base units; NAN when there is none or it is too old, None when it is not simple."""
     kept = entries(chart).get(concept)
     if kept is None:
         return nan
-    if "observed" in chart.memo:
+    if "odd" in chart.memo:
         return None
     at, value = kept[0]
     if len(kept) > 1:
         newest = -1
         for when, quantity in kept:
-            day = (
-                when
-                if when.__class__ is int
-                else -1
-                if when is None or when.first != when.last
-                else when.first
-            )
+            day = -1 if when is None else _day(when)
             if day < 0 or day == newest:
                 return None
             if day > newest:
@@ -172,6 +168,29 @@ def latest(chart: Chart, concept: str, unit: str, analyte: str | None, within: i
             return nan if last < chart.as_of - within else None
     size = factor(value.unit, unit, analyte)
     return None if size is None else float(value.value) * size
+
+
+def time_since(chart: Chart, concept: str) -> float | None:
+    """Seconds since the latest value of a concept, NAN when there is none or it has no date."""
+    kept = entries(chart).get(concept)
+    if kept is None:
+        return nan
+    newest = -1
+    for when, _ in kept:
+        if when is None:
+            return nan if len(kept) == 1 else None
+        day = _day(when)
+        if day < 0:
+            return None
+        newest = max(newest, day)
+    return (chart.as_of - newest) * 86400.0
+
+
+def _day(when: Any) -> int:
+    """The one day of a date, -1 where it may be several."""
+    if when.__class__ is int:
+        return when
+    return when.first if when.first == when.last else -1
 
 
 def years(chart: Chart) -> int | None:
@@ -239,6 +258,15 @@ def dose_rate(view: OrderView) -> tuple[float, Dimension] | None:
     return float(dose.value) * amount[0] * float(frequency.value) * times[0], _rate(name)
 
 
+def exact_dose_rate(view: OrderView) -> Fraction:
+    """The daily dose that `dose_rate` gives, as an exact fraction."""
+    dose, frequency = view.order.dose, view.order.frequency
+    assert dose is not None
+    assert frequency is not None
+    amount = to_base(dose.value, parse_unit(dose.unit))
+    return amount * to_base(frequency.value, parse_unit(frequency.unit))
+
+
 @lru_cache(maxsize=64)
 def _rate(name: str) -> Dimension:
     return tuple(sorted(((name, 1), ("s", -1))))
@@ -248,7 +276,13 @@ def known(chart: Chart, fact: str) -> bool | None:
     """Whether a number is known with nothing missing; None where only the exact way can tell."""
     if fact == "creatinine_clearance":
         return _is(clearance(chart, None, None))
+    if fact.startswith("context."):
+        return getattr(chart.patient.context, fact[8:], None) is not None
     recorded = entries(chart)
+    if fact == "child_pugh_stated":
+        return chart.patient.child_pugh is not None or "child_pugh_score" in recorded
+    if fact == "pump_refill_age":
+        return False if chart.patient.context.pump_refilled is None else None
     if fact == "egfr":
         return _egfr_known(chart)
     if fact in recorded:
@@ -256,7 +290,7 @@ def known(chart: Chart, fact: str) -> bool | None:
     if fact in chart.terminology.tables.observations:
         return False
     if fact.endswith("_age") and fact[:-4] in chart.terminology.tables.observations:
-        return None if fact[:-4] in recorded else False
+        return _is(time_since(chart, fact[:-4]))
     return None
 
 

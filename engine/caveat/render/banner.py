@@ -47,5 +47,5 @@ def reasons(report: Report) -> list[str]:
         found.append(f"{len(conditions)} conditions not recognised")
     missing: Counter[str] = Counter()
     for finding in report.cannot_assess:
-        missing.update(dict.fromkeys(missing_words(m) for m in finding.missing))
-    return found + [text for text, _ in missing.most_common()]
+        missing.update({missing_words(m): 1 for m in finding.missing})
+    return found + [text.replace("; ", ", ") for text, _ in missing.most_common()]

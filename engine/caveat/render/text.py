@@ -66,7 +66,7 @@ def _errors(report: Report, view: View) -> list[Line]:
     for error in report.errors:
         failed = error.code in ("rule-failed", "check-failed", "evaluators-differ")
         head = FAILED if failed else "Value not used"
-        lines.append(line((view.mark("open"), "open"), "  ", (head, "head")))
+        lines.append(line((f"{view.shape('open')} {head}", "open")))
         where = f" at {clean(error.path)}" if error.path else ""
         shown = f" (found {clean(error.value, 80)})" if error.value else ""
         lines += paragraph("", f"{clean(error.message, 400)}{where}{shown}", view.width)
@@ -74,7 +74,7 @@ def _errors(report: Report, view: View) -> list[Line]:
 
 
 def _unrecognised(found: tuple[Unrecognised, ...], view: View) -> list[Line]:
-    lines = [line((view.mark("open"), "open"), "  ", ("Not recognised, so not judged", "head"))]
+    lines = [line((f"{view.shape('open')} Not recognised, so not judged", "open"))]
     named = [u for u in found if u.kind != "condition"]
     conditions = [u for u in found if u.kind == "condition"]
     shown = conditions if view.verbose else conditions[:MOST_NAMES]

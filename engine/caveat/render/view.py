@@ -24,8 +24,12 @@ class View:
 
     def mark(self, level: str) -> str:
         """Shape and word of a level."""
+        return f"{self.shape(level)} {GRADES[level].word}"
+
+    def shape(self, level: str) -> str:
+        """Shape alone, before words of another kind."""
         grade = GRADES[level]
-        return f"{grade.plain_shape if self.plain_shapes else grade.shape} {grade.word}"
+        return grade.plain_shape if self.plain_shapes else grade.shape
 
     @property
     def rules(self) -> str:

@@ -91,6 +91,7 @@ _NAMED: Final = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
 def in_words(text: str) -> str:
     """A reason with the names of facts in it put into words."""
+    text = text.replace(": not recorded", " not recorded")
     return clean(_NAMED.sub(lambda found: fact_words(found[0]), text))
 
 

@@ -11,10 +11,10 @@ _MOST: Final = 5
 
 
 def rank(terminology: Terminology, word: str) -> tuple[str, ...]:
-    """Up to five known names within a few edits of the word, nearest first; none for a word under four letters.
+    """Up to five known names a few edits from the word, nearest first; none for a word under four letters.
 
     An edit is a letter put in, left out, changed, or swapped with its neighbour: one for words up to five
-    letters, two up to nine, three beyond.
+    letters, two up to eleven, three beyond.
     """
     if len(word) < _SHORTEST or not any(c.isalpha() for c in word):
         return ()
@@ -22,7 +22,7 @@ def rank(terminology: Terminology, word: str) -> tuple[str, ...]:
 
 
 def _rank(terminology: Terminology, word: str) -> tuple[str, ...]:
-    bound = 1 if len(word) <= 5 else 2 if len(word) <= 9 else 3
+    bound = 1 if len(word) <= 5 else 2 if len(word) <= 11 else 3
     by_length = terminology.remember("names by length", lambda: _by_length(terminology))
     mask = _mask(word)
     found: list[tuple[int, int, str]] = []
@@ -52,7 +52,7 @@ def _mask(word: str) -> int:
 
 
 def distance(a: str, b: str, bound: int) -> int:
-    """Edits between two words (optimal string alignment); any value over `bound` says only that it is more."""
+    """Edits between two words (optimal string alignment); a value over `bound` says only that it is more."""
     before: list[int] = []
     last = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):

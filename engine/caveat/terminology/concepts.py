@@ -1,158 +1,77 @@
-"""The vocabulary rules are written in, indexed: ingredients, classes, routes, forms, value sets, observations."""
+"""The vocabulary rules are written in, indexed for lookups from a record's codes and texts."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 
 from caveat.terminology.codes import Code
+from caveat.terminology.kinds import (
+    ConditionMatch,
+    Form,
+    Ingredient,
+    IngredientClass,
+    Name,
+    ObservationConcept,
+    Product,
+    Route,
+    ValueSet,
+)
 from caveat.terminology.text import key, words
+
+__all__ = [
+    "ConditionMatch",
+    "Form",
+    "Ingredient",
+    "IngredientClass",
+    "Kind",
+    "Name",
+    "ObservationConcept",
+    "Product",
+    "Route",
+    "Tables",
+    "Terminology",
+    "ValueSet",
+]
 
 Kind = Literal["ingredient", "class", "value_set", "observation", "route", "form"]
 _T = TypeVar("_T")
 _MEMO_LIMIT: Final = 8_192
-_UNCODED: Final = frozenset({"icd10cm", "icd10"})
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredient:
-    """A substance. `rxcui` answers to a record's code only where `verified`."""
-
-    id: str
-    name: str
-    rxcui: str = ""
-    atc: tuple[str, ...] = ()
-    unii: str = ""
-    verified: bool = True
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class IngredientClass:
-    """`members` are explicit, those of `includes` among them; `sources` says why each direct member is one."""
-
-    id: str
-    title: str
-    definition: str
-    members: frozenset[str]
-    includes: tuple[str, ...] = ()
-    sources: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ValueSet:
-    """Conditions that count as one: ICD-10-CM by root, SNOMED CT by enumeration, texts by exact label.
-
-    `words` (one or several that must all be there) make an uncoded text, or a SNOMED CT code outside the
-    enumeration, possibly one of these, unless the code is in `not_snomed`: reviewed, and not a member.
-    """
-
-    id: str
-    title: str
-    kind: str
-    icd10cm: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-    snomed: dict[str, str] = field(default_factory=dict)
-    not_snomed: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ObservationConcept:
-    """A measured or answered fact. A value outside `possible` is an error, one outside `plausible` a note.
-
-    Ranges are in `unit` (UCUM); `None` is unbounded. `analyte` names the substance for mass to molar conversion.
-    """
-
-    id: str
-    title: str
-    kind: str
-    unit: str
-    loinc: dict[str, str] = field(default_factory=dict)
-    analyte: str = ""
-    plausible: tuple[float | None, float | None] = (None, None)
-    possible: tuple[float | None, float | None] = (None, None)
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A way into the body, with its SNOMED CT and other codes (`system|code`) and spellings."""
-
-    id: str
-    title: str
-    codes: tuple[str, ...] = ()
-    spellings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A dose form. `route` is the route it leaves no doubt about, else empty (an injection has none)."""
-
-    id: str
-    title: str
-    route: str = ""
-    codes: tuple[str, ...] = ()
-    spellings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """What a name stands for. `kind` ambiguous: one of the ingredients, not all of them."""
-
-    ingredients: tuple[str, ...]
-    kind: str
-    route: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """What a product code stands for."""
-
-    ingredients: tuple[str, ...]
-    route: str = ""
-    form: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionMatch:
-    """Value sets a recorded condition is in (`sets`), or may be in (`possible`).
-
-    `recognised` is False when neither a bound code nor an exact label was understood: absence of a set
-    then says nothing.
-    """
-
-    sets: frozenset[str] = frozenset()
-    possible: frozenset[str] = frozenset()
-    recognised: bool = False
+_TAG: Final = re.compile(r"\s*\((?:disorder|finding|situation|event|procedure|regime/therapy)\)\s*$")
+_ICD: Final = frozenset({"icd10cm", "icd10"})
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Everything a Terminology holds, ready to be written as JSON."""
+    """Everything a Terminology holds, as texts: read from JSON in one step, taken apart on use.
+
+    Cells of a text are parted by tabs, lists within a cell by bars. Keys of `products`, `routes` and `forms`
+    are `system|code` or the key of a spelling, of `labels` the kind and the key of a label.
+    """
 
     digest: str = ""
-    ingredients: dict[str, Ingredient] = field(default_factory=dict)
-    classes: dict[str, IngredientClass] = field(default_factory=dict)
-    value_sets: dict[str, ValueSet] = field(default_factory=dict)
-    observations: dict[str, ObservationConcept] = field(default_factory=dict)
-    routes: dict[str, Route] = field(default_factory=dict)
-    forms: dict[str, Form] = field(default_factory=dict)
-    names: dict[str, Name] = field(default_factory=dict)
+    ingredients: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
-    products: dict[str, Product] = field(default_factory=dict)
+    products: dict[str, str] = field(default_factory=dict)
     noise: dict[str, str] = field(default_factory=dict)
-    ingredient_classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    classes: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    class_members: dict[str, list[str]] = field(default_factory=dict)
+    classes_of: dict[str, list[str]] = field(default_factory=dict)
+    value_sets: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    observations: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    routes: dict[str, list[str]] = field(default_factory=dict)
+    forms: dict[str, list[str]] = field(default_factory=dict)
     loinc: dict[str, str] = field(default_factory=dict)
-    snomed: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    not_snomed: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    icd_roots: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    icd_excluded: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    icd_broader: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    words: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = field(default_factory=dict)
+    snomed: dict[str, str] = field(default_factory=dict)
+    not_snomed: dict[str, str] = field(default_factory=dict)
+    icd_roots: dict[str, str] = field(default_factory=dict)
+    icd_excluded: dict[str, str] = field(default_factory=dict)
+    icd_broader: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    words: dict[str, list[str]] = field(default_factory=dict)
     route_spellings: dict[str, str] = field(default_factory=dict)
     form_spellings: dict[str, str] = field(default_factory=dict)
 
@@ -179,37 +98,80 @@ class Terminology:
         """SHA-256 over the files this was loaded from."""
         return self.tables.digest
 
+    def ids(self, kind: Kind) -> frozenset[str]:
+        """Every id of a kind."""
+        t = self.tables
+        found: dict[Kind, frozenset[str]] = {
+            "ingredient": frozenset(t.ingredients),
+            "class": frozenset(t.classes),
+            "value_set": frozenset(t.value_sets),
+            "observation": frozenset(t.observations),
+            "route": frozenset(t.routes),
+            "form": frozenset(t.forms),
+        }
+        return found[kind]
+
     def ingredient(self, id: str) -> Ingredient:
         """The ingredient; KeyError when there is none."""
-        return self.tables.ingredients[id]
+        name, rxcui, atc, unii, verified, source = self.tables.ingredients[id].split("\t")
+        return Ingredient(id, name, rxcui, _bars(atc), unii, verified == "yes", source)
 
     def ingredient_class(self, id: str) -> IngredientClass:
         """The class; KeyError when there is none."""
-        return self.tables.classes[id]
+        c = self.tables.classes[id]
+        sources = dict(zip(c["direct"], c["sources"], strict=True))
+        title, definition = c["about"]
+        return IngredientClass(id, title, definition, self.class_members(id), tuple(c["includes"]), sources)
 
     def class_members(self, id: str) -> frozenset[str]:
         """Ingredient ids in the class and in the classes it includes; KeyError when there is none."""
-        return self.tables.classes[id].members
+        return self.remember(("members", id), lambda: frozenset(self.tables.class_members[id]))
 
     def classes_of(self, ingredient_id: str) -> frozenset[str]:
         """Every class with the ingredient among its members; empty for an ingredient in none."""
-        return frozenset(self.tables.ingredient_classes.get(ingredient_id, ()))
+        return frozenset(self.tables.classes_of.get(ingredient_id, ()))
 
     def value_set(self, id: str) -> ValueSet:
         """The value set; KeyError when there is none."""
-        return self.tables.value_sets[id]
+        v = self.tables.value_sets[id]
+        title, kind = v["about"]
+        lists = ("icd10cm", "excluded", "snomed", "not_snomed", "labels", "words")
+        return ValueSet(id, title, kind, *(tuple(v[name]) for name in lists))
 
     def observation(self, id: str) -> ObservationConcept:
         """The observation concept; KeyError when there is none."""
-        return self.tables.observations[id]
+        o = self.tables.observations[id]
+        title, kind, unit, analyte = o["about"]
+        ranges = [float(x) if x else None for x in (*o["plausible"], *o["possible"])]
+        return ObservationConcept(
+            id,
+            title,
+            kind,
+            unit,
+            dict(zip(o["loinc"], o["displays"], strict=True)),
+            analyte,
+            (ranges[0], ranges[1]),
+            (ranges[2], ranges[3]),
+            tuple(o["labels"]),
+        )
 
     def observation_for(self, code: Code) -> str | None:
         """The observation id a LOINC code stands for; None for an unbound code or another system."""
         return self.tables.loinc.get(code.code.strip()) if code.system == "loinc" else None
 
     def observation_named(self, text: str) -> str | None:
-        """The observation id a text names exactly, such as a CSV column or a coded answer's display."""
-        return self.tables.labels.get("observation " + key(text), (None,))[0]
+        """The observation id a text names exactly, such as a CSV column; None when it names none."""
+        return self.tables.labels.get("observation " + key(text))
+
+    def route_concept(self, id: str) -> Route:
+        """The route; KeyError when there is none."""
+        title, codes, spellings = self.tables.routes[id]
+        return Route(id, title, _bars(codes, "\t"), _bars(spellings, "\t"))
+
+    def form_concept(self, id: str) -> Form:
+        """The form; KeyError when there is none."""
+        title, route, codes, spellings = self.tables.forms[id]
+        return Form(id, title, route, _bars(codes, "\t"), _bars(spellings, "\t"))
 
     def route(self, what: str | Code) -> str | None:
         """The route id of a spelling or a code; a code that is not bound falls to its display."""
@@ -225,73 +187,96 @@ class Terminology:
         found = spellings.get(f"{what.system}|{what.code.strip()}")
         return found or spellings.get(key(what.display)) or spellings.get(key(what.code))
 
+    def name(self, text_key: str) -> Name | None:
+        """What a name means, by its `key`; None when it is no name."""
+        found = self.tables.names.get(text_key)
+        if found is None:
+            return None
+        ids, _, rest = found.partition("\t")
+        kind, _, route = rest.partition("\t")
+        return Name(_bars(ids), kind or "inn", route)
+
     def product(self, system: str, code: str) -> Product | None:
         """Ingredients, route and form of an ingredient or product code; None when it is not bound."""
-        return self.tables.products.get(f"{system}|{code.strip()}")
+        found = self.tables.products.get(f"{system}|{code.strip()}")
+        if found is None:
+            return None
+        ids, route, form = (*found.split("\t"), "", "")[:3]
+        return Product(_bars(ids), route, form)
 
     def condition_sets(self, code: Code | None, text: str = "") -> ConditionMatch:
         """Which value sets a recorded condition is in, or may be in.
 
         ICD-10-CM and ICD-10 codes count by root; a category above a root may be in it. A SNOMED CT code
         counts when enumerated; otherwise the words of its display and text make it possible, so that a
-        descendant missing from the enumeration is UNKNOWN and never absent. Codes of other systems and
-        plain texts count by exact label, else are possible by their words. Words do not read negation or
-        family history: those texts are possible too.
+        descendant missing from the enumeration is UNKNOWN and never absent, unless the code was reviewed
+        and taken out. Codes of other systems and plain texts count by exact label, else are possible by
+        their words. Words do not read negation or family history: such texts are possible too.
         """
         return self.remember(("condition", code, text), lambda: self._condition_sets(code, text))
 
     def _condition_sets(self, code: Code | None, text: str) -> ConditionMatch:
         t = self.tables
-        if code and code.system in _UNCODED:
+        if code and code.system in _ICD:
             bare = code.code.strip().upper().replace(".", "")
             if _is_icd(bare):
                 heads = [bare[:i] for i in range(3, len(bare) + 1)]
-                sets = {s for h in heads for s in t.icd_roots.get(h, ())}
-                sets -= {s for h in heads for s in t.icd_excluded.get(h, ())}
-                return ConditionMatch(frozenset(sets), frozenset(t.icd_broader.get(bare, ())) - sets, True)
-        texts = tuple(dict.fromkeys(x for x in (text, code.display if code else "") if x))
+                sets = {s for h in heads for s in _bars(t.icd_roots.get(h, ""))}
+                sets.difference_update(s for h in heads for s in _bars(t.icd_excluded.get(h, "")))
+                return ConditionMatch(
+                    frozenset(sets), frozenset(_bars(t.icd_broader.get(bare, ""))) - sets, True
+                )
+        texts = tuple(dict.fromkeys(_TAG.sub("", x) for x in (text, code.display if code else "") if x))
+        labelled = {s for x in texts for s in _bars(t.labels.get("condition " + key(x), ""))}
         if code and code.system == "snomed":
             bare = code.code.strip()
-            sets = set(t.snomed.get(bare, ()))
-            reviewed = set(t.not_snomed.get(bare, ()))
+            sets = set(_bars(t.snomed.get(bare, "")))
             if sets:
                 return ConditionMatch(frozenset(sets), frozenset(), True)
-            labelled = {s for x in texts for s in t.labels.get("condition " + key(x), ())}
+            reviewed = set(_bars(t.not_snomed.get(bare, "")))
             possible = (self._possible(texts) | labelled) - reviewed
             return ConditionMatch(frozenset(), frozenset(possible), bool(texts or reviewed))
-        sets = {s for x in texts for s in t.labels.get("condition " + key(x), ())}
-        if sets:
-            return ConditionMatch(frozenset(sets), frozenset(), True)
-        return ConditionMatch(frozenset(), self._possible(texts), False)
+        if labelled:
+            return ConditionMatch(frozenset(labelled), frozenset(), True)
+        return ConditionMatch(frozenset(), frozenset(self._possible(texts)), False)
 
-    def _possible(self, texts: tuple[str, ...]) -> frozenset[str]:
+    def _possible(self, texts: tuple[str, ...]) -> set[str]:
         found: set[str] = set()
         for text in texts:
             there = set(words(text))
             for w in there:
-                for value_set, others in self.tables.words.get(w, ()):
+                for entry in self.tables.words.get(w, ()):
+                    value_set, *others = entry.split(" ")
                     if there.issuperset(others):
                         found.add(value_set)
-        return frozenset(found)
+        return found
 
     def suggest(self, kind: Kind, name: str) -> list[str]:
         """Up to three ids close to a name that is none, for an error message; names resolve to their ids."""
         from difflib import get_close_matches
 
         t = self.tables
-        ids: dict[Kind, dict[str, str]] = {
-            "ingredient": {k: v.ingredients[0] for k, v in t.names.items()} | {i: i for i in t.ingredients},
-            "class": {i: i for i in t.classes},
-            "value_set": {i: i for i in t.value_sets} | {v.title.lower(): i for i, v in t.value_sets.items()},
-            "observation": {i: i for i in t.observations},
-            "route": t.route_spellings | {i: i for i in t.routes},
-            "form": t.form_spellings | {i: i for i in t.forms},
-        }
-        close = get_close_matches(name.lower().strip(), ids[kind], n=6, cutoff=0.6)
-        return list(dict.fromkeys(ids[kind][c] for c in close))[:3]
+        spelt: dict[str, str] = {i: i for i in self.ids(kind)}
+        if kind == "ingredient":
+            spelt |= {k: ids for k, v in t.names.items() if "|" not in (ids := v.partition("\t")[0])}
+        elif kind == "route":
+            spelt |= {k: v for k, v in t.route_spellings.items() if "|" not in k}
+        elif kind == "form":
+            spelt |= {k: v for k, v in t.form_spellings.items() if "|" not in k}
+        elif kind in {"value_set", "observation"}:
+            label = "condition " if kind == "value_set" else "observation "
+            spelt |= {
+                k.removeprefix(label): v for k, v in t.labels.items() if k.startswith(label) and "|" not in v
+            }
+        close = get_close_matches(name.lower().strip(), spelt, n=8, cutoff=0.6)
+        return list(dict.fromkeys(spelt[c] for c in close))[:3]
+
+
+def _bars(cell: str, mark: str = "|") -> tuple[str, ...]:
+    return tuple(cell.split(mark)) if cell else ()
 
 
 def _is_icd(bare: str) -> bool:
     return (
-        3 <= len(bare) <= 8 and bare.isalnum() and bare.isascii() and bare[0].isalpha() and bare[1].isdigit()
+        3 <= len(bare) <= 8 and bare.isascii() and bare.isalnum() and bare[0].isalpha() and bare[1].isdigit()
     )

@@ -3,136 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
-from caveat.terminology.concepts import (
-    Form,
-    Ingredient,
-    IngredientClass,
-    Name,
-    ObservationConcept,
-    Product,
-    Route,
-    Tables,
-    ValueSet,
-)
+from caveat.terminology.concepts import Tables
+from caveat.terminology.kinds import Form, IngredientClass, ObservationConcept, Route, ValueSet
 from caveat.terminology.problems import TerminologyError
 from caveat.terminology.text import key
+
+Row = Sequence[str]
 
 
 def build_tables(
     *,
     digest: str,
-    ingredients: Mapping[str, Ingredient],
-    names: Iterable[tuple[int, str, Name]],
-    products: Mapping[str, Product],
+    ingredients: Mapping[str, Row],
+    names: Iterable[tuple[int, Row]],
+    products: Iterable[tuple[int, Row]],
     classes: Sequence[IngredientClass],
     value_sets: Sequence[ValueSet],
     observations: Sequence[ObservationConcept],
     routes: Sequence[Route],
     forms: Sequence[Form],
     noise: Mapping[str, str],
-    strays: Mapping[str, tuple[str, ...]],
 ) -> Tables:
-    """The indexed tables; TerminologyError names the concept that cannot hold."""
-    for file, ids in strays.items():
-        if ids:
-            raise TerminologyError(f"{file}: {', '.join(ids)} is not defined in the YAML file beside it")
+    """The indexed tables; TerminologyError names the file and the concept that cannot hold."""
     named = _names(ingredients, names)
-    grouped = _classes(ingredients, classes)
-    sets = {v.id: v for v in value_sets}
-    roots = {v.id: tuple(r.replace(".", "") for r in v.icd10cm) for v in value_sets}
-    broader: dict[str, list[str]] = {}
-    for i, own in roots.items():
-        for root in own:
-            for n in range(3, len(root)):
-                broader.setdefault(root[:n], []).append(i)
+    members = _members(ingredients, classes)
     of: dict[str, list[str]] = {}
-    for c in grouped.values():
-        for m in sorted(c.members):
+    for c in classes:
+        for m in members[c.id]:
             of.setdefault(m, []).append(c.id)
+    route_ids = {r.id for r in routes}
+    for f in forms:
+        if f.route and f.route not in route_ids:
+            raise TerminologyError(
+                f"forms.yaml: {f.id} implies the route {f.route}, which routes.yaml does not have"
+            )
     return Tables(
         digest=digest,
-        ingredients=dict(ingredients),
-        classes=grouped,
-        value_sets=sets,
-        observations={o.id: o for o in observations},
-        routes={r.id: r for r in routes},
-        forms={f.id: f for f in forms},
+        ingredients={i: "\t".join(row) for i, row in ingredients.items()},
         names=named,
         starts=_starts(named),
         products=_products(ingredients, products),
         noise=dict(noise),
-        ingredient_classes={i: tuple(c) for i, c in of.items()},
-        loinc=_once("LOINC code", ((code, o.id) for o in observations for code in o.loinc)),
+        classes={
+            c.id: {
+                "about": [c.title, c.definition],
+                "includes": list(c.includes),
+                "direct": list(c.sources),
+                "sources": list(c.sources.values()),
+            }
+            for c in classes
+        },
+        class_members=members,
+        classes_of=of,
+        value_sets={
+            v.id: {
+                "about": [v.title, v.kind],
+                "icd10cm": list(v.icd10cm),
+                "excluded": list(v.excluded),
+                "snomed": list(v.snomed),
+                "not_snomed": list(v.not_snomed),
+                "labels": list(v.labels),
+                "words": list(v.words),
+            }
+            for v in value_sets
+        },
+        observations={o.id: _observation(o) for o in observations},
+        routes={r.id: [r.title, "\t".join(r.codes), "\t".join(r.spellings)] for r in routes},
+        forms={f.id: [f.title, f.route, "\t".join(f.codes), "\t".join(f.spellings)] for f in forms},
+        loinc=_once("observations.yaml: LOINC", ((code, o.id) for o in observations for code in o.loinc)),
         snomed=_invert((code, v.id) for v in value_sets for code in v.snomed),
         not_snomed=_invert((code, v.id) for v in value_sets for code in v.not_snomed),
-        icd_roots=_invert((r, i) for i, own in roots.items() for r in own),
-        icd_excluded=_invert((r.replace(".", ""), v.id) for v in value_sets for r in v.excluded),
-        icd_broader={code: tuple(sorted(set(i))) for code, i in broader.items()},
-        labels=_invert(("condition " + key(text), v.id) for v in value_sets for text in (v.title, *v.labels))
-        | _invert(
-            ("observation " + key(text), o.id)
-            for o in observations
-            for text in (o.id, o.title, *o.labels, *o.loinc.values())
+        icd_roots=_invert((_bare(r), v.id) for v in value_sets for r in v.icd10cm),
+        icd_excluded=_invert((_bare(r), v.id) for v in value_sets for r in v.excluded),
+        icd_broader=_invert(
+            (_bare(r)[:n], v.id) for v in value_sets for r in v.icd10cm for n in range(3, len(_bare(r)))
         ),
+        labels=_invert(("condition " + key(text), v.id) for v in value_sets for text in (v.title, *v.labels))
+        | _once("observations.yaml: label", _observation_labels(observations)),
         words=_words(value_sets),
-        route_spellings=_once("route spelling", _spellings(routes)),
-        form_spellings=_once("form spelling", _spellings(forms)),
+        route_spellings=_once("routes.yaml: spelling", _spellings(routes)),
+        form_spellings=_once("forms.yaml: spelling", _spellings(forms)),
     )
 
 
-def _names(ingredients: Mapping[str, Ingredient], names: Iterable[tuple[int, str, Name]]) -> dict[str, Name]:
-    out = {key(text): Name((i.id,), "inn") for i in ingredients.values() for text in (i.id, i.name)}
-    for line, text, name in names:
+def _names(ingredients: Mapping[str, Row], names: Iterable[tuple[int, Row]]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for i, row in ingredients.items():
+        for k in {key(i), key(row[0])}:
+            if out.setdefault(k, i) != i:
+                raise TerminologyError(f'ingredients.tsv: the name "{k}" belongs to {out[k]} and to {i}')
+    for line, (text, ids, kind, route, _) in names:
         k = key(text)
         if not k:
             raise TerminologyError(f"names.tsv:{line}: a name without a word")
-        for i in name.ingredients:
+        for i in ids.split("|"):
             if i not in ingredients:
                 raise TerminologyError(
                     f'names.tsv:{line}: "{text}" stands for {i}, which is not in ingredients.tsv'
                 )
-        known = out.setdefault(k, name)
-        if set(known.ingredients) != set(name.ingredients):
+        meaning = f"{ids}\t{kind}\t{route}" if route else f"{ids}\t{kind}"
+        known = out.get(k)
+        if known is not None and known.partition("\t")[0] != ids:
+            elsewhere = known.partition("\t")[0]
             raise TerminologyError(
-                f'names.tsv:{line}: "{text}" stands for {", ".join(name.ingredients)} here and for '
-                f"{', '.join(known.ingredients)} elsewhere. Keep one, or make its kind ambiguous"
+                f'names.tsv:{line}: "{text}" stands for {ids} here and for {elsewhere} elsewhere. '
+                "Keep one, or make its kind ambiguous"
             )
-        if name.route and not known.route:
-            out[k] = name
+        if known is None or route:
+            out[k] = meaning
     return out
 
 
-def _starts(names: Mapping[str, Name]) -> dict[str, int]:
+def _starts(names: Iterable[str]) -> dict[str, int]:
+    """First word -> words of the longest name it begins, where that is more than one."""
     out: dict[str, int] = {}
     for k in names:
         first, *more = k.split(" ")
-        out[first] = max(out.get(first, 0), 1 + len(more))
+        if more:
+            out[first] = max(out.get(first, 0), 1 + len(more))
     return out
 
 
-def _products(ingredients: Mapping[str, Ingredient], products: Mapping[str, Product]) -> dict[str, Product]:
-    out = dict(products)
-    for code, product in products.items():
-        for i in product.ingredients:
+def _products(ingredients: Mapping[str, Row], products: Iterable[tuple[int, Row]]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for line, (system, code, ids, route, form, _, _) in products:
+        for i in ids.split("|"):
             if i not in ingredients:
-                raise TerminologyError(f"products.tsv: {code} holds {i}, which is not in ingredients.tsv")
-    for i in ingredients.values():
-        codes = [f"unii|{i.unii}"] * bool(i.unii) + [f"atc|{a}" for a in i.atc]
-        codes += [f"rxnorm|{i.rxcui}"] * bool(i.rxcui and i.verified)
-        for code in codes:
-            known = out.setdefault(code, Product((i.id,)))
-            if known.ingredients != (i.id,):
                 raise TerminologyError(
-                    f"ingredients.tsv: {code} is bound to {i.id} and to {', '.join(known.ingredients)}"
+                    f"products.tsv:{line}: {code} holds {i}, which is not in ingredients.tsv"
                 )
+        meaning = f"{ids}\t{route}\t{form}" if route or form else ids
+        if out.setdefault(f"{system}|{code}", meaning) != meaning:
+            raise TerminologyError(f"products.tsv:{line}: {system} code {code} is there twice")
+    for i, (_, rxcui, atc, unii, verified, _) in ingredients.items():
+        codes = [f"atc|{a}" for a in atc.split("|") if a]
+        if unii:
+            codes.append(f"unii|{unii}")
+        if rxcui and verified == "yes":
+            codes.append(f"rxnorm|{rxcui}")
+        for code in codes:
+            if out.setdefault(code, i) != i:
+                raise TerminologyError(f"ingredients.tsv: {code} is bound to {i} and to {out[code]}")
     return out
 
 
-def _classes(
-    ingredients: Mapping[str, Ingredient], classes: Sequence[IngredientClass]
-) -> dict[str, IngredientClass]:
+def _members(ingredients: Mapping[str, Row], classes: Sequence[IngredientClass]) -> dict[str, list[str]]:
     direct = {c.id: c for c in classes}
     for c in classes:
         for m in c.sources:
@@ -144,19 +160,49 @@ def _classes(
             if i not in direct:
                 raise TerminologyError(f"classes.yaml: {c.id} includes {i}, which is not defined")
 
-    def members(c: IngredientClass, above: tuple[str, ...]) -> frozenset[str]:
+    def members(c: IngredientClass, above: tuple[str, ...]) -> set[str]:
         if c.id in above:
             raise TerminologyError(f"classes.yaml: {c.id} includes itself")
-        parts = (members(direct[i], (*above, c.id)) for i in c.includes)
-        return frozenset(c.sources).union(*parts)
+        return set(c.sources).union(*(members(direct[i], (*above, c.id)) for i in c.includes))
 
-    return {c.id: replace(c, members=members(c, ())) for c in classes}
+    return {c.id: sorted(members(c, ())) for c in classes}
+
+
+def _observation(o: ObservationConcept) -> dict[str, list[str]]:
+    return {
+        "about": [o.title, o.kind, o.unit, o.analyte],
+        "loinc": list(o.loinc),
+        "displays": list(o.loinc.values()),
+        "plausible": ["" if x is None else repr(x) for x in o.plausible],
+        "possible": ["" if x is None else repr(x) for x in o.possible],
+        "labels": list(o.labels),
+    }
+
+
+def _observation_labels(observations: Sequence[ObservationConcept]) -> Iterable[tuple[str, str]]:
+    for o in observations:
+        for k in dict.fromkeys(key(text) for text in (o.id, o.title, *o.labels, *o.loinc.values())):
+            yield f"observation {k}", o.id
+
+
+def _words(value_sets: Sequence[ValueSet]) -> dict[str, list[str]]:
+    """First word -> the sets it may mean, each followed by the other words that must be there."""
+    out: dict[str, list[str]] = {}
+    for v in value_sets:
+        for phrase in v.words:
+            first, *others = key(phrase).split(" ")
+            out.setdefault(first, []).append(" ".join([v.id, *others]))
+    return out
 
 
 def _spellings(concepts: Sequence[Route] | Sequence[Form]) -> Iterable[tuple[str, str]]:
     for c in concepts:
         yield from ((code, c.id) for code in c.codes)
         yield from ((k, c.id) for k in dict.fromkeys(key(text) for text in (c.id, c.title, *c.spellings)))
+
+
+def _bare(code: str) -> str:
+    return code.replace(".", "")
 
 
 def _once(what: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -167,18 +213,8 @@ def _once(what: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return out
 
 
-def _words(value_sets: Sequence[ValueSet]) -> dict[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    """First word -> the sets it may mean, each with the other words that must be there."""
-    out: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-    for v in value_sets:
-        for phrase in v.words:
-            first, *others = key(phrase).split(" ")
-            out.setdefault(first, []).append((v.id, tuple(others)))
-    return {first: tuple(sets) for first, sets in out.items()}
-
-
-def _invert(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+def _invert(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     out: dict[str, dict[str, None]] = {}
     for k, v in pairs:
         out.setdefault(k, {})[v] = None
-    return {k: tuple(v) for k, v in out.items()}
+    return {k: "|".join(v) for k, v in out.items()}

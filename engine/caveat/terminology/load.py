@@ -6,18 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from caveat.terminology.concepts import (
-    Form,
-    Ingredient,
-    IngredientClass,
-    Name,
-    ObservationConcept,
-    Product,
-    Route,
-    Tables,
-    Terminology,
-    ValueSet,
-)
+from caveat.terminology.concepts import Tables, Terminology
+from caveat.terminology.kinds import Form, IngredientClass, ObservationConcept, Route, ValueSet
 from caveat.terminology.problems import TerminologyError
 
 FILES: Final = (
@@ -33,6 +23,7 @@ FILES: Final = (
     "value_sets.yaml",
     "words.tsv",
 )
+FORMAT: Final = "terminology 1"
 
 
 def load_terminology(folder: Path | str) -> Terminology:
@@ -41,14 +32,14 @@ def load_terminology(folder: Path | str) -> Terminology:
     Raises TerminologyError with the file and the row for a missing file, an id that is not defined, and an
     id, code or spelling that is given twice with different meanings.
     """
-    return Terminology(load_tables(Path(folder)))
+    return Terminology(_tables(Path(folder)))
 
 
 def digest_of(folder: Path | str) -> str:
-    """SHA-256 over the names and bytes of the concept files: the key to cache a compiled terminology under."""
+    """SHA-256 over the names and bytes of the concept files: the key to cache a terminology under."""
     from hashlib import sha256
 
-    total = sha256()
+    total = sha256(FORMAT.encode())
     for name in FILES:
         total.update(name.encode() + b"\0" + _bytes(Path(folder), name) + b"\0")
     return total.hexdigest()
@@ -56,52 +47,46 @@ def digest_of(folder: Path | str) -> str:
 
 def to_json(terminology: Terminology) -> bytes:
     """The compiled terminology as JSON, the same bytes for the same files."""
-    import msgspec
+    import orjson
 
-    return msgspec.json.encode(terminology.tables, order="sorted")
+    return orjson.dumps(
+        {"format": FORMAT, "tables": {f: getattr(terminology.tables, f) for f in Tables.__dataclass_fields__}}
+    )
 
 
 def from_json(data: bytes) -> Terminology:
     """A terminology from what `to_json` wrote; TerminologyError for anything else."""
-    import msgspec
+    import orjson
 
     try:
-        return Terminology(msgspec.json.decode(data, type=Tables))
-    except msgspec.DecodeError as error:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
         raise TerminologyError(f"not a compiled terminology: {error}. Delete the cached file") from None
+    fields = Tables.__dataclass_fields__
+    if (
+        not isinstance(found, dict)
+        or found.get("format") != FORMAT
+        or set(found.get("tables", ())) != set(fields)
+        or not all(isinstance(v, str if f == "digest" else dict) for f, v in found["tables"].items())
+    ):
+        raise TerminologyError(f"not a compiled terminology of format {FORMAT!r}. Delete the cached file")
+    return Terminology(Tables(**found["tables"]))
 
 
-def load_tables(folder: Path) -> Tables:
-    """Every table of a concepts folder, checked against each other."""
+def _tables(folder: Path) -> Tables:
     from caveat.terminology.index import build_tables
 
-    ingredients = {
-        i: Ingredient(i, name, rxcui, _split(atc), unii, verified == "yes", source)
-        for _, (i, name, rxcui, atc, unii, verified, source) in rows(folder, "ingredients.tsv", 7)
-    }
-    names = [
-        (line, name, Name(_split(ids), kind, route))
-        for line, (name, ids, kind, route, _) in rows(folder, "names.tsv", 5)
-    ]
-    products = {
-        f"{system}|{code}": Product(_split(ids), route, form)
-        for _, (system, code, ids, route, form, _, _) in rows(folder, "products.tsv", 7)
-    }
-    codes: dict[str, dict[str, str]] = {}
-    out: dict[str, list[str]] = {}
-    for _, (value_set, code, display, member, _) in rows(folder, "value_set_codes.tsv", 5):
-        if member == "yes":
-            codes.setdefault(value_set, {})[code] = display
-        else:
-            out.setdefault(value_set, []).append(code)
+    codes: dict[tuple[str, str], list[str]] = {}
+    for _, (value_set, code, _, member, _) in rows(folder, "value_set_codes.tsv", 5):
+        codes.setdefault((value_set, member), []).append(code)
     members: dict[str, dict[str, str]] = {}
     for _, (group, ingredient, source) in rows(folder, "class_members.tsv", 3):
         members.setdefault(group, {})[ingredient] = source
-    return build_tables(
+    tables = build_tables(
         digest=digest_of(folder),
-        ingredients=ingredients,
-        names=names,
-        products=products,
+        ingredients={i: cells for _, (i, *cells) in rows(folder, "ingredients.tsv", 7)},
+        names=rows(folder, "names.tsv", 5),
+        products=rows(folder, "products.tsv", 7),
         classes=[
             IngredientClass(
                 c["id"],
@@ -120,8 +105,8 @@ def load_tables(folder: Path) -> Tables:
                 kind=v["kind"],
                 icd10cm=_texts(v, "icd10cm"),
                 excluded=_texts(v, "except"),
-                snomed=codes.pop(v["id"], {}),
-                not_snomed=tuple(out.pop(v["id"], ())),
+                snomed=tuple(codes.pop((v["id"], "yes"), ())),
+                not_snomed=tuple(codes.pop((v["id"], "no"), ())),
                 labels=_texts(v, "labels"),
                 words=_texts(v, "words"),
             )
@@ -137,14 +122,19 @@ def load_tables(folder: Path) -> Tables:
             for f in _yaml(folder, "forms.yaml")
         ],
         noise={word: kind for _, (word, kind, _) in rows(folder, "words.tsv", 3)},
-        strays={"class_members.tsv": tuple(members), "value_set_codes.tsv": (*codes, *out)},
     )
+    for file, beside, ids in (
+        ("class_members.tsv", "classes.yaml", list(members)),
+        ("value_set_codes.tsv", "value_sets.yaml", [value_set for value_set, _ in codes]),
+    ):
+        if ids:
+            raise TerminologyError(f"{file}: {', '.join(ids)} is not defined in {beside}")
+    return tables
 
 
 def rows(folder: Path, name: str, width: int) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells of each row under the heading; TerminologyError for a row of another width."""
-    lines = _bytes(folder, name).decode("utf-8").split("\n")
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in enumerate(_bytes(folder, name).decode("utf-8").split("\n")[1:], 2):
         if not line:
             continue
         cells = line.split("\t")
@@ -157,9 +147,8 @@ def _bytes(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError as error:
-        raise TerminologyError(
-            f"{folder / name}: cannot be read ({error.strerror}). Is this a concepts folder?"
-        ) from None
+        why = error.strerror or "cannot be read"
+        raise TerminologyError(f"{folder / name}: {why}. Is {folder} a folder of concepts?") from None
 
 
 def _yaml(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -167,16 +156,12 @@ def _yaml(folder: Path, name: str) -> list[dict[str, Any]]:
 
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        found = yaml.load(_bytes(folder, name), Loader=loader)  # noqa: S506 - the base loader makes texts only
+        found = yaml.load(_bytes(folder, name), Loader=loader)  # the base loader makes texts only
     except yaml.YAMLError as error:
         raise TerminologyError(f"{name}: not YAML: {error}") from None
     if not isinstance(found, list) or not all(isinstance(f, dict) and f.get("id") for f in found):
         raise TerminologyError(f"{name}: a list of concepts is needed, each with an id")
     return found
-
-
-def _split(cell: str) -> tuple[str, ...]:
-    return tuple(cell.split("|")) if cell else ()
 
 
 def _texts(concept: Mapping[str, Any], field: str) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
-from caveat.terminology.concepts import Name, Terminology
+from caveat.terminology.concepts import Terminology
+from caveat.terminology.kinds import Name
 from caveat.terminology.text import SEPARATORS, tokens
 
 _ION_ENDINGS: Final = ("ate", "ide", "ite")
@@ -59,7 +61,7 @@ def read(terminology: Terminology, text: str) -> Reading:
     return Reading(
         ingredients=tuple(ingredients),
         kind="brand" if kinds and all(k == "brand" for k in kinds) else "name" if kinds else "",
-        route=route or (t.forms[form].route if form else ""),
+        route=route or (t.forms[form][1] if form else ""),
         form=form,
         strength=_strength(terminology, word, covered),
         leftover=tuple(dict.fromkeys(leftover)),
@@ -87,9 +89,9 @@ def _names(terminology: Terminology, word: list[str]) -> dict[int, tuple[int, Na
     found: dict[int, tuple[int, Name]] = {}
     at = 0
     while at < len(word):
-        for length in range(min(t.starts.get(word[at], 0), len(word) - at), 0, -1):
-            name = t.names.get(" ".join(word[at : at + length]))
-            if name is not None:
+        for length in range(min(t.starts.get(word[at], 1), len(word) - at), 0, -1):
+            phrase = " ".join(word[at : at + length]) if length > 1 else word[at]
+            if phrase in t.names and (name := terminology.name(phrase)):
                 found[at] = (length, name)
                 at += length - 1
                 break
@@ -100,11 +102,13 @@ def _names(terminology: Terminology, word: list[str]) -> dict[int, tuple[int, Na
 def _is_ion(
     terminology: Terminology, word: list[str], part: list[int], at: int, names: dict[int, tuple[int, Name]]
 ) -> bool:
-    """Whether `potassium` here is the ion of a salt: after a substance in the same part, or right before an acid."""
+    """Whether `potassium` is the ion of a salt: after a substance in the same part, or before an acid."""
     if terminology.tables.noise.get(word[at]) != "salt":
         return False
     before = any(
-        part[i] == part[at] and i + n == at and word[at - 1].isalpha() for i, (n, _) in names.items() if i < at
+        part[i] == part[at] and i + n == at and word[at - 1].isalpha()
+        for i, (n, _) in names.items()
+        if i < at
     )
     after = names.get(at + 1)
     if after is None or part[at + 1] != part[at]:
@@ -142,6 +146,6 @@ def _strength(terminology: Terminology, word: list[str], covered: set[int]) -> t
     units = terminology.tables.noise
     return tuple(
         f"{a} {b}"
-        for i, (a, b) in enumerate(zip(word, word[1:], strict=False))
+        for i, (a, b) in enumerate(pairwise(word))
         if i not in covered and a[0].isdigit() and (b == "%" or units.get(b) == "unit")
     )

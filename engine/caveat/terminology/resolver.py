@@ -8,7 +8,8 @@ from typing import Literal
 
 from caveat.terminology.candidates import rank
 from caveat.terminology.codes import Code
-from caveat.terminology.concepts import Product, Terminology
+from caveat.terminology.concepts import Terminology
+from caveat.terminology.kinds import Product
 from caveat.terminology.reading import Reading, read
 from caveat.terminology.text import key
 
@@ -78,8 +79,11 @@ def _resolve(terminology: Terminology, codes: tuple[Code, ...], text: str) -> Re
 
 
 def _suspects(terminology: Terminology, partial: list[Reading], trusted: tuple[str, ...]) -> list[Reading]:
-    """Readings with words nobody judged. Beside a trusted source, a word counts only when it is close to
-    the name of another substance: `Warfrin` under a code for simvastatin counts, a local pack name does not."""
+    """Readings with words nobody judged.
+
+    Beside a trusted source a word counts only when it is close to the name of another substance: `Warfrin`
+    under a code for simvastatin counts, a local pack name does not.
+    """
     if not trusted:
         return partial
     kept = []
@@ -92,7 +96,7 @@ def _suspects(terminology: Terminology, partial: list[Reading], trusted: tuple[s
 
 def _means_another(terminology: Terminology, word: str, trusted: tuple[str, ...]) -> bool:
     close = rank(terminology, word)
-    means = [set(terminology.tables.names[c].ingredients) for c in close if c in terminology.tables.names]
+    means = [set(name.ingredients) for c in close if (name := terminology.name(c))]
     return bool(means) and not any(m & set(trusted) for m in means)
 
 

@@ -23,6 +23,7 @@ _LETTERS: Final = str.maketrans(
     }
 )
 _WORD: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|%|[/+&;,]")
+_SIMPLE: Final = re.compile(r"[a-z]{1,200}(?: [a-z]{1,200}){0,8}")
 SEPARATORS: Final = frozenset("/+&;,")
 LIMIT: Final = 2_000
 """Characters of a text that are read; a longer one is cut and its cut is reported by `is_cut`."""
@@ -37,7 +38,7 @@ def plain(text: str) -> str:
     text = text[:LIMIT]
     if text.isascii():
         return text.lower().translate(_LETTERS)
-    spread = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    spread = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     kept = (c for c in spread if unicodedata.category(c) not in {"Mn", "Cf"})
     return "".join(kept).translate(_LETTERS)
 
@@ -63,7 +64,10 @@ def key(text: str) -> str:
     >>> key("St. John's Wort")
     'st johns wort'
     """
-    return " ".join(words(text))
+    low = text.lower()
+    if _SIMPLE.fullmatch(low):
+        return low
+    return " ".join(t for t in _WORD.findall(plain(low)) if t not in SEPARATORS)
 
 
 def is_cut(text: str) -> bool:

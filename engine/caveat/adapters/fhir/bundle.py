@@ -71,6 +71,8 @@ def _other_version(item: Item, source: str) -> Reject:
 
 def _without_deleted(items: list[Item]) -> list[Item]:
     """The items without those that a DELETE in the same Bundle takes back before (newest first)."""
+    if not any(item.deleted for item in items):
+        return items
     gone: set[str] = set()
     kept: list[Item] = []
     for item in items:

@@ -19,6 +19,9 @@ _DEEPEST: Final = 4
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[([0-9]+|\.\.\.)\]")
 
 
+_KINDS: Final = {shape: name for name, shape in READ.items()}
+
+
 class Request(msgspec.Struct):
     method: str | None = None
     url: str | None = None
@@ -117,12 +120,11 @@ def bundle(data: bytes, *, depth: int = 0) -> Decoded:
             if request is not None and request.method == "DELETE" and request.url:
                 items.append(Item(None, "", request.url, f"entry[{number}]", deleted=True))
             continue
-        kind = type(resource).__name__.lstrip("_")
-        kind = "List" if kind == "AllergyList" else kind
-        if kind in READ:
+        kind = _KINDS.get(type(resource))
+        if kind is not None:
             items.append(_item(resource, kind, entry.fullUrl or "", f"entry[{number}].resource"))
         else:
-            items.append(Item(None, kind))
+            items.append(Item(None, type(resource).__name__[1:]))
     links = {link.relation: link.url for link in found.link or ()}
     return Decoded(items, found.type, links.get("self"), links.get("next"))
 

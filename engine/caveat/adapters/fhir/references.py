@@ -34,17 +34,24 @@ class Index:
     `ambiguous` says so.
     """
 
-    __slots__ = ("_clashes", "_found", "_wider")
+    __slots__ = ("_clashes", "_found", "_waiting", "_wider")
 
     def __init__(self, items: Iterable[Item] = (), wider: Index | None = None) -> None:
         self._found: dict[str, Any] = {}
         self._clashes: set[str] = set()
         self._wider = wider
-        for item in items:
-            self.add(item)
+        self._waiting: list[Item] = list(items)  # entered when first asked: most records refer to nothing
 
     def add(self, item: Item) -> None:
         """Enters a resource under its full URL and its `Type/id`."""
+        self._waiting.append(item)
+
+    def _settle(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            self._enter(item)
+
+    def _enter(self, item: Item) -> None:
         if item.resource is None:
             return
         identity = getattr(item.resource, "id", None)
@@ -58,6 +65,7 @@ class Index:
         """The resource, or None when the reference points nowhere or to two different ones."""
         if reference.startswith("#"):
             return next((one for one in contained or () if one.id in (reference[1:], reference)), None)
+        self._settle()
         for name in (reference, relative(reference)):
             if name in self._clashes:
                 return None
@@ -68,6 +76,7 @@ class Index:
 
     def ambiguous(self, reference: str) -> bool:
         """Whether the name stands for two different resources."""
+        self._settle()
         names = {reference, relative(reference)}
         if names & self._clashes:
             return True

@@ -43,7 +43,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of rulesets with its cases, as far as it could be read. `local` says the vocabulary is its own."""
+    """A folder of rulesets with its cases, as far as it could be read; `local`: it has its own vocabulary."""
 
     root: FilePath
     texts: RuleTexts

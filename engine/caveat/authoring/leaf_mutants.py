@@ -1,0 +1,203 @@
+"""The small mistakes that one clause could hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from caveat.authoring.clauses import clause
+from caveat.authoring.prepared import Ranged, step_of
+from caveat.compile import nodes
+from caveat.compile.nodes import Leaf
+from caveat.facts.catalog import CHOICES
+from caveat.intervals import Interval
+
+Change = tuple[str, str, Leaf]
+FIVE = Fraction(1, 20)
+THOUSAND = 1000
+_PICKS = ("latest", "lowest", "highest")
+_STATUSES = ("active", "past", "ever")
+_WEIGHTS = ("actual", "ideal", "adjusted")
+_FLAGS = ("as_needed", "tapered", "continued")
+_FIXED = {
+    "purpose": ("test", "treatment"),
+    "type": ("allergy", "intolerance"),
+    "severity": ("mild", "moderate", "severe"),
+    "criticality": ("low", "high"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Values that rules use: of each property of an order, and value sets."""
+
+    values: tuple[tuple[str, str], ...]
+    sets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, leaves: Iterable[Leaf]) -> Vocabulary:
+        """Everything that these clauses name."""
+        values: set[tuple[str, str]] = set()
+        sets: set[str] = set()
+        for leaf in leaves:
+            if isinstance(leaf, nodes.OrderIsLeaf):
+                values |= {(leaf.prop, value) for value in leaf.values}
+            elif isinstance(leaf, (nodes.ConditionLeaf, nodes.IndicationLeaf)):
+                sets |= set(leaf.sets)
+        return cls(tuple(sorted(values)), tuple(sorted(sets)))
+
+    def others(self, prop: str, than: tuple[str, ...]) -> tuple[str, ...]:
+        """Other values of a property."""
+        known = _FIXED.get(prop) or CHOICES.get(prop) or [v for p, v in self.values if p == prop]
+        return tuple(value for value in known if value not in than)
+
+
+def changed(leaf: Leaf, words: Vocabulary) -> Iterator[Change]:
+    """Change, what it is in words, and the changed leaf."""
+    yield "negated", f"{clause(leaf)!r} negated", replace(leaf, negated=not leaf.negated)
+    if isinstance(leaf, Ranged):
+        yield from _range(leaf)
+    if isinstance(leaf, nodes.NumberLeaf):
+        yield from _number(leaf)
+        yield from _window(leaf)
+    elif isinstance(leaf, nodes.ConditionLeaf):
+        yield from _window(leaf)
+        for status in _STATUSES:
+            if status != leaf.status:
+                yield f"status-{status}", f"{leaf.status} became {status}", replace(leaf, status=status)
+        flipped = replace(leaf, during_order=not leaf.during_order)
+        yield "during-order", "during_order flipped", flipped
+        yield from _sets(leaf, words)
+    elif isinstance(leaf, nodes.IndicationLeaf):
+        yield from _sets(leaf, words)
+    elif isinstance(leaf, nodes.OrderIsLeaf):
+        yield from _values(leaf, leaf.prop, words)
+    elif isinstance(leaf, nodes.ChoiceLeaf):
+        yield from _values(leaf, leaf.fact, words)
+    elif isinstance(leaf, nodes.AllergyLeaf):
+        yield from _allergy(leaf, words)
+    elif isinstance(leaf, nodes.DoseMultipleLeaf):
+        for name, factor in (("x2", Fraction(2)), ("half", Fraction(1, 2)), ("x1000", Fraction(THOUSAND))):
+            yield f"step-{name}", f"step {leaf.shown} {name}", replace(leaf, step=_scaled(leaf.step, factor))
+    elif isinstance(leaf, nodes.CountLeaf):
+        other = "order" if leaf.by == "ingredient" else "ingredient"
+        yield "by", f"by {leaf.by} became by {other}", replace(leaf, by=other)
+    elif isinstance(leaf, nodes.SumLeaf):
+        yield from _weights(leaf)
+    if isinstance(leaf, (nodes.OrderIsLeaf, nodes.OrderNumberLeaf)) and leaf.which == 1:
+        yield "which", "other became order", replace(leaf, which=0)
+
+
+def _range(leaf: Ranged) -> Iterator[Change]:
+    target = leaf.target
+    step = step_of(leaf)
+    for name, value in (("low", target.low), ("high", target.high)):
+        if value is None or (name == "high" and target.exact is not None):
+            continue
+        moves = [("+step", value + step), ("-step", value - step)]
+        if not step:
+            moves = [("+5%", value * (1 + FIVE)), ("-5%", value * (1 - FIVE))]
+        for move, moved in moves:
+            found = _moved(target, name, moved)
+            if found is not None:
+                yield f"{name}{move}", f"{clause(leaf)!r}: limit {move}", replace(leaf, target=found)
+        if target.exact is None:
+            flag = f"{name}_open"
+            what = f"{clause(leaf)!r}: limit taken {'in' if getattr(target, flag) else 'out'}"
+            opened = replace(target, **{flag: not getattr(target, flag)})
+            if opened.low != opened.high:
+                yield f"{name}-open", what, replace(leaf, target=opened)
+            if target.low is not None and target.high is not None:
+                gone = replace(target, **{name: None, flag: False})
+                yield f"{name}-gone", f"{clause(leaf)!r}: limit gone", replace(leaf, target=gone)
+    if (target.low is None) != (target.high is None):
+        turned = Interval(target.high, target.low, target.high_open, target.low_open)
+        yield "turned", f"{clause(leaf)!r}: comparison turned round", replace(leaf, target=turned)
+    if not step:
+        for name, factor in (("x1000", Fraction(THOUSAND)), ("/1000", Fraction(1, THOUSAND))):
+            what = f"{clause(leaf)!r}: unit off {name}"
+            yield f"unit{name}", what, replace(leaf, target=_scaled(target, factor))
+
+
+def _moved(target: Interval, name: str, value: Fraction) -> Interval | None:
+    if target.exact is not None:
+        return Interval(value, value)
+    found = replace(target, **{name: value})
+    if found.low is not None and found.high is not None and found.low >= found.high:
+        return None
+    return found
+
+
+def _scaled(target: Interval, factor: Fraction) -> Interval:
+    return replace(
+        target,
+        low=None if target.low is None else target.low * factor,
+        high=None if target.high is None else target.high * factor,
+    )
+
+
+def _number(leaf: nodes.NumberLeaf) -> Iterator[Change]:
+    for pick in _PICKS:
+        if pick != leaf.pick:
+            yield f"pick-{pick}", f"pick {leaf.pick} became {pick}", replace(leaf, pick=pick)
+    if leaf.fact == "creatinine_clearance":
+        mine = leaf.using or "actual"
+        for using in _WEIGHTS:
+            if using != mine:
+                yield f"using-{using}", f"{mine} weight became {using}", replace(leaf, using=using)
+
+
+def _window(leaf: nodes.NumberLeaf | nodes.ConditionLeaf) -> Iterator[Change]:
+    if leaf.within is not None:
+        yield "within-x2", f"within {leaf.within} d doubled", replace(leaf, within=leaf.within * 2)
+        yield "within-half", f"within {leaf.within} d halved", replace(leaf, within=leaf.within // 2)
+        yield "within-gone", f"within {leaf.within} d gone", replace(leaf, within=None)
+
+
+def _sets(leaf: nodes.ConditionLeaf | nodes.IndicationLeaf, words: Vocabulary) -> Iterator[Change]:
+    if len(leaf.sets) > 1:
+        for name in leaf.sets:
+            kept = tuple(other for other in leaf.sets if other != name)
+            yield f"drop-{name}", f"value set {name} dropped", replace(leaf, sets=kept)
+    other = next((name for name in words.sets if name not in leaf.sets), None)
+    if other is not None:
+        yield f"sets-{other}", f"value sets became {other}", replace(leaf, sets=(other,))
+
+
+def _values(leaf: nodes.OrderIsLeaf | nodes.ChoiceLeaf, prop: str, words: Vocabulary) -> Iterator[Change]:
+    universe = ("true", "false")
+    if prop in _FLAGS or set(leaf.values) <= set(universe):
+        turned = tuple(value for value in universe if value not in leaf.values)
+        yield "value-turned", f"{clause(leaf)!r} turned", replace(leaf, values=turned)
+        return
+    if len(leaf.values) > 1 and prop != "ingredient":
+        for name in leaf.values:
+            kept = tuple(other for other in leaf.values if other != name)
+            yield f"drop-{name}", f"{prop} {name} dropped", replace(leaf, values=kept)
+    for name in words.others(prop, leaf.values):
+        yield f"value-{name}", f"{prop} became {name}", replace(leaf, values=(name,))
+        if prop not in ("ingredient", "sex", "purpose"):
+            added = tuple(sorted((*leaf.values, name)))
+            yield f"add-{name}", f"{prop} {name} added", replace(leaf, values=added)
+
+
+def _allergy(leaf: nodes.AllergyLeaf, words: Vocabulary) -> Iterator[Change]:
+    if leaf.prop == "status":
+        other = ("active",) if "ever" in leaf.values else ("ever",)
+        yield f"status-{other[0]}", f"status became {other[0]}", replace(leaf, values=other)
+        return
+    for name in words.others(leaf.prop, leaf.values):
+        yield f"value-{name}", f"{leaf.prop} became {name}", replace(leaf, values=(name,))
+    if len(leaf.values) > 1:
+        for name in leaf.values:
+            kept = tuple(other for other in leaf.values if other != name)
+            yield f"drop-{name}", f"{leaf.prop} {name} dropped", replace(leaf, values=kept)
+
+
+def _weights(leaf: nodes.SumLeaf) -> Iterator[Change]:
+    named = [(index, name) for index, (name, weight) in enumerate(leaf.weights) if weight.low]
+    for index, name in named[:5]:
+        weights = list(leaf.weights)
+        weights[index] = (name, _scaled(weights[index][1], Fraction(2)))
+        yield f"weight-{name}", f"weight of {name} doubled", replace(leaf, weights=tuple(weights))

@@ -1,0 +1,119 @@
+"""Every small mistake that a rule could hold: one change a mutant, on the compiled rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from caveat.authoring.clauses import clause
+from caveat.authoring.leaf_mutants import Vocabulary, changed
+from caveat.authoring.placing import WHEN, Steps
+from caveat.compile.nodes import All, AnyOf, AtLeast, Node
+from caveat.compile.program import CompiledRule
+
+FEW = 5
+"""Scopes of so many ingredients were written out; larger ones are classes, which the vocabulary answers for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A changed rule; `id` names the place in the tree and the change, stable while the rule is not edited."""
+
+    id: str
+    what: str
+    rule: CompiledRule
+    part: int = WHEN
+    steps: Steps = ()
+
+
+def vocabulary(rules: tuple[CompiledRule, ...]) -> Vocabulary:
+    """The values that the rules use, to put in one another's place."""
+    return Vocabulary.of(leaf for rule in rules for leaf in rule.leaves())
+
+
+def mutants(rule: CompiledRule, words: Vocabulary) -> Iterator[Mutant]:
+    """Every mutant of a rule, each id once, none equal to the rule."""
+    seen: set[str] = set()
+    for mutant in _all(rule, words):
+        if mutant.id not in seen and mutant.rule != rule:
+            seen.add(mutant.id)
+            yield mutant
+
+
+def _all(rule: CompiledRule, words: Vocabulary) -> Iterator[Mutant]:
+    for steps, change, what, node in _in_tree(rule.when, (), words):
+        yield Mutant(_id(WHEN, steps, change), what, replace(rule, when=node), WHEN, steps)
+    for index, exclusion in enumerate(rule.unless):
+        for steps, change, what, node in _in_tree(exclusion.node, (), words):
+            unless = list(rule.unless)
+            unless[index] = replace(exclusion, node=node)
+            yield Mutant(_id(index, steps, change), what, replace(rule, unless=tuple(unless)), index, steps)
+        rest = rule.unless[:index] + rule.unless[index + 1 :]
+        what = f"exception {exclusion.id} dropped"
+        yield Mutant(_id(index, (), "dropped"), what, replace(rule, unless=rest), index)
+    yield from _scopes(rule)
+
+
+def _id(part: int, steps: Steps, change: str) -> str:
+    where = "when" if part == WHEN else f"unless[{part}]"
+    return ".".join((where, *map(str, steps))) + f":{change}"
+
+
+def _in_tree(node: Node, steps: Steps, words: Vocabulary) -> Iterator[tuple[Steps, str, str, Node]]:
+    """Place, change, words and the whole tree with the change, for each change below `node`."""
+    if not isinstance(node, (All, AnyOf, AtLeast)):
+        for change, what, leaf in changed(node, words):
+            yield steps, change, what, leaf
+        return
+    for change, what, group in _group(node):
+        yield steps, change, what, group
+    for index, part in enumerate(node.parts):
+        for where, change, what, inner in _in_tree(part, (*steps, index), words):
+            parts = (*node.parts[:index], inner, *node.parts[index + 1 :])
+            yield where, change, what, replace(node, parts=parts)
+
+
+def _group(node: All | AnyOf | AtLeast) -> Iterator[tuple[str, str, Node]]:
+    many = len(node.parts)
+    if many > 1:
+        for index, part in enumerate(node.parts):
+            rest = (*node.parts[:index], *node.parts[index + 1 :])
+            what = f"part {clause(part)!r} dropped"
+            if isinstance(node, AtLeast):
+                yield f"drop-{index}", what, AtLeast(min(node.count, len(rest)), rest)
+            else:
+                yield f"drop-{index}", what, rest[0] if len(rest) == 1 else replace(node, parts=rest)
+    if isinstance(node, All) and many > 1:
+        yield "any", "all became any", AnyOf(node.parts)
+    elif isinstance(node, AnyOf) and many > 1:
+        yield "all", "any became all", All(node.parts)
+    elif isinstance(node, AtLeast):
+        for count in (node.count - 1, node.count + 1):
+            if 0 < count <= many:
+                yield f"count-{count}", f"at least {node.count} became {count}", AtLeast(count, node.parts)
+
+
+def _scopes(rule: CompiledRule) -> Iterator[Mutant]:
+    for name, members in (("first", rule.first), ("second", rule.second)):
+        if 1 < len(members) <= FEW:
+            for member in members:
+                kept = tuple(m for m in members if m != member)
+                change = replace(rule, first=kept) if name == "first" else replace(rule, second=kept)
+                yield Mutant(f"scope.{name}:drop-{member}", f"{member} dropped from the scope", change)
+    if rule.subject == "pair":
+        both = tuple(sorted({*rule.first, *rule.second}))
+        yield Mutant("scope.second:self", "the second scope takes in the first", replace(rule, second=both))
+        yield Mutant(
+            "scope.second:first", "the second scope became the first", replace(rule, second=rule.first)
+        )
+        yield Mutant(
+            "scope:swap", "the two scopes changed places", replace(rule, first=rule.second, second=rule.first)
+        )
+    if rule.subject == "order":
+        yield Mutant("scope:stopped", "order became stopped", replace(rule, subject="stopped"))
+    if rule.subject == "stopped":
+        yield Mutant("scope:order", "stopped became order", replace(rule, subject="order"))
+    if rule.subject == "patient" and rule.first:
+        yield Mutant("scope:everyone", "the scope takes every patient", replace(rule, first=()))
+    if rule.subject == "allergy" and rule.second:
+        yield Mutant("scope.second:none", "the allergy is only to the ingredient", replace(rule, second=()))

@@ -1,0 +1,191 @@
+"""Closures of numbers and of properties of one order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from caveat.compile import nodes
+from caveat.facts import quick
+from caveat.facts.catalog import PATIENT_NUMBERS, number_fact
+from caveat.facts.chart import Chart
+from caveat.facts.identify import OrderView
+from caveat.facts.measure import Measure
+from caveat.facts.numbers import number
+from caveat.facts.order_numbers import order_number
+from caveat.facts.quick import MARGIN
+from caveat.intervals import Interval, inside
+from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
+from caveat.units import parse_unit
+
+YEAR = float(parse_unit("a").factor)
+Closure = Callable[[Chart, Any, Any, Any], Truth]
+
+
+def in_range(target: Interval) -> Callable[[Interval], Truth]:
+    """`inside` for one target: an exact value is compared by whole numbers alone."""
+    low = None if target.low is None else (target.low.numerator, target.low.denominator)
+    high = None if target.high is None else (target.high.numerator, target.high.denominator)
+    low_open, high_open = target.low_open, target.high_open
+
+    def run(value: Interval) -> Truth:
+        exact = value.low
+        if (
+            exact is None
+            or (exact is not value.high and exact != value.high)
+            or value.low_open
+            or value.high_open
+        ):
+            return inside(value, target)
+        above, below = exact.numerator, exact.denominator
+        if low is not None:
+            left, right = above * low[1], low[0] * below
+            if left < right or (low_open and left == right):
+                return FALSE
+        if high is not None:
+            left, right = above * high[1], high[0] * below
+            if left > right or (high_open and left == right):
+                return FALSE
+        return TRUE
+
+    return run
+
+
+def near(target: Interval) -> Callable[[float], Truth | None]:
+    """Whether a plain value lies in the range; None where it is too close to a bound to tell."""
+    low = float("-inf") if target.low is None else float(target.low)
+    high = float("inf") if target.high is None else float(target.high)
+    low_margin = 0.0 if target.low is None else max(abs(low) * MARGIN, 1e-300)
+    high_margin = 0.0 if target.high is None else max(abs(high) * MARGIN, 1e-300)
+    under, over = low - low_margin, high + high_margin
+    inner_low, inner_high = low + low_margin, high - high_margin
+
+    def run(value: float) -> Truth | None:
+        if value < under or value > over:
+            return FALSE
+        return TRUE if inner_low < value < inner_high else None
+
+    return run
+
+
+def _quick(leaf: nodes.NumberLeaf) -> Callable[[Chart], float | None] | None:
+    """How to get the number as a plain value, or None where only the exact way is known."""
+    fact, within, using = leaf.fact, leaf.within, leaf.using
+    if leaf.pick != "latest":
+        return None
+    if fact == "age" and leaf.unit == "a":
+        return _quick_age
+    if fact == "creatinine_clearance":
+        return lambda chart: quick.clearance(chart, within, using)
+    if fact in PATIENT_NUMBERS and PATIENT_NUMBERS[fact].derived:
+        return None
+    if fact.endswith("_age"):
+        concept = fact[:-4]
+        return lambda chart: quick.time_since(chart, concept)
+    unit = leaf.unit
+
+    def value(chart: Chart) -> float | None:
+        found = number_fact(fact, chart.terminology)
+        return None if found is None else quick.latest(chart, fact, unit, found.analyte, within)
+
+    return value
+
+
+def _quick_age(chart: Chart) -> float | None:
+    lived = quick.years(chart)
+    return None if lived is None else lived * YEAR
+
+
+def number_closure(leaf: nodes.NumberLeaf, index: int) -> Closure:
+    estimate, decide = _quick(leaf), near(leaf.target)
+    compare = in_range(leaf.target)
+    fact, unit, pick, within, using, negated = (
+        leaf.fact,
+        leaf.unit,
+        leaf.pick,
+        leaf.within,
+        leaf.using,
+        leaf.negated,
+    )
+
+    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
+        memo = chart.memo
+        if index in memo:
+            return cast(Truth, memo[index])
+        plain = None if estimate is None else estimate(chart)
+        value: Truth | None = None
+        if plain is not None:
+            value = UNKNOWN if plain != plain else decide(plain)
+        if value is None:
+            measure = number(chart, fact, unit, pick, within, using)
+            value = UNKNOWN if measure.interval is None else compare(measure.interval)
+        memo[index] = value = cast(Truth, 2 - value if negated else value)
+        return value
+
+    return run
+
+
+def daily_dose_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
+    """A plain daily dose is compared as it is, and exactly where it is close to the limit."""
+    decide, which, negated = near(leaf.target), leaf.which, leaf.negated
+    compare = in_range(leaf.target)
+    dimension = parse_unit(leaf.unit).dimension
+
+    def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+        view = second if which else first
+        memo = chart.memo
+        key = ("rate", view.order.id)
+        if key in memo:
+            found = memo[key]
+        else:
+            memo[key] = found = quick.dose_rate(view)
+        if found is not None and found[1] == dimension:
+            value = decide(found[0])
+            if value is None:
+                rate = quick.exact_dose_rate(view)
+                value = compare(Interval(rate, rate))
+            return cast(Truth, 2 - value) if negated else value
+        return exact(chart, first, second, allergy)
+
+    return run
+
+
+def order_number_closure(leaf: nodes.OrderNumberLeaf) -> Closure:
+    compare = in_range(leaf.target)
+    prop, which, negated = leaf.prop, leaf.which, leaf.negated
+    dimension = parse_unit(leaf.unit).dimension
+
+    def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+        measure: Measure = order_number(chart, second if which else first, prop)
+        if measure.interval is None or measure.dimension != dimension:
+            return UNKNOWN
+        value = compare(measure.interval)
+        return cast(Truth, 2 - value) if negated else value
+
+    return run
+
+
+def order_is_closure(leaf: nodes.OrderIsLeaf) -> Closure | None:
+    values, which = frozenset(leaf.values), leaf.which
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
+    if leaf.prop == "route":
+
+        def route(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+            found = (second if which else first).route
+            return UNKNOWN if found is None else yes if found in values else no
+
+        return route
+    if leaf.prop == "ingredient":
+
+        def ingredient(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+            return no if values.isdisjoint((second if which else first).ingredients) else yes
+
+        return ingredient
+    if leaf.prop == "purpose":
+
+        def purpose(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+            return yes if ((second if which else first).order.purpose or "treatment") in values else no
+
+        return purpose
+    return None

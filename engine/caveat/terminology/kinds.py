@@ -1,0 +1,119 @@
+"""The kinds of concept: ingredients, classes, value sets, observations, routes, forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """A substance. `rxcui` answers to a record's code only where `verified`."""
+
+    id: str
+    name: str
+    rxcui: str = ""
+    atc: tuple[str, ...] = ()
+    unii: str = ""
+    verified: bool = True
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IngredientClass:
+    """`members` are explicit, those of `includes` too; `sources` says why each direct member is one."""
+
+    id: str
+    title: str
+    definition: str
+    members: frozenset[str]
+    includes: tuple[str, ...] = ()
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSet:
+    """Conditions that count as one: ICD-10-CM by root, SNOMED CT by enumeration, texts by exact label.
+
+    `words` (one or several that must all be there) make an uncoded text, or a SNOMED CT code outside the
+    enumeration, possibly one of these, unless the code is in `not_snomed`: reviewed, and not a member.
+    """
+
+    id: str
+    title: str
+    kind: str
+    icd10cm: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    snomed: tuple[str, ...] = ()
+    not_snomed: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationConcept:
+    """A measured or answered fact. A value outside `possible` is an error, one outside `plausible` a note.
+
+    Ranges are in `unit` (UCUM); `None` is unbounded. `analyte` is the substance for mass to molar conversion.
+    """
+
+    id: str
+    title: str
+    kind: str
+    unit: str
+    loinc: dict[str, str] = field(default_factory=dict)
+    analyte: str = ""
+    plausible: tuple[float | None, float | None] = (None, None)
+    possible: tuple[float | None, float | None] = (None, None)
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way into the body, with its SNOMED CT and other codes (`system|code`) and spellings."""
+
+    id: str
+    title: str
+    codes: tuple[str, ...] = ()
+    spellings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A dose form. `route` is the route it leaves no doubt about, else empty (an injection has none)."""
+
+    id: str
+    title: str
+    route: str = ""
+    codes: tuple[str, ...] = ()
+    spellings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a name stands for. `kind` ambiguous: one of the ingredients, not all of them."""
+
+    ingredients: tuple[str, ...]
+    kind: str
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What a product code stands for."""
+
+    ingredients: tuple[str, ...]
+    route: str = ""
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionMatch:
+    """Value sets a recorded condition is in (`sets`), or may be in (`possible`).
+
+    `recognised` is False when neither a bound code nor an exact label was understood: absence of a set
+    then says nothing.
+    """
+
+    sets: frozenset[str] = frozenset()
+    possible: frozenset[str] = frozenset()
+    recognised: bool = False

@@ -1,0 +1,1 @@
+"""The stories that scripts/make_stories.py writes."""
