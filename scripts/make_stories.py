@@ -1,7 +1,7 @@
 """Writes the FHIR R4 stories of fixtures/fhir/stories, and the table of what each must show.
 
-    python scripts/make_stories.py          writes them
-    python scripts/make_stories.py --check  exit 1 when a file on disk differs
+    python -m scripts.make_stories          writes them
+    python -m scripts.make_stories --check  exit 1 when a file on disk differs
 
 Every patient is invented. Codes are RxNorm, ICD-10-CM, SNOMED CT and LOINC; dates are fixed, the
 stories are read as of 2026-01-15.
@@ -15,16 +15,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stories.build import Story, bundle
-from stories.children import CHILDREN
-from stories.conditions import CONDITIONS
-from stories.doses import DOSES
-from stories.organs import ORGANS
-from stories.others import OTHERS
+from scripts.stories.build import Story, bundle
+from scripts.stories.children import CHILDREN
+from scripts.stories.conditions import CONDITIONS
+from scripts.stories.doses import DOSES
+from scripts.stories.organs import ORGANS
+from scripts.stories.others import OTHERS
 
 AS_OF = "2026-01-15"
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "fhir" / "stories"
 STORIES: tuple[Story, ...] = (*ORGANS, *DOSES, *CHILDREN, *CONDITIONS, *OTHERS)
+
+INTRODUCTION = f"""# Stories
+
+FHIR R4 Bundles of invented patients who take baclofen, one story each, read as of {AS_OF}. Written
+by `scripts/make_stories.py`. Shown are the rules that alert and are not superseded by another one;
+rule ids leave out the leading `baclofen.`. Together the stories make every rule fire, stay silent in
+its scope and be unassessable, as far as that is possible; `tests/test_stories.py` holds this and names
+the exceptions.
+
+What FHIR has no place for is said with Observations of the code system `urn:caveat:context`
+(`specialist_oversight`, `hazardous_work`, `fall_risk`, `alcohol_use`, `pump_refilled`). A test dose has
+the category "Test dose"; a List in snapshot mode says that a list is complete.
+
+| story | what it tells | alerts |
+|---|---|---|"""
 
 
 def files() -> Iterator[tuple[str, str]]:
@@ -38,23 +53,10 @@ def files() -> Iterator[tuple[str, str]]:
 def readme() -> str:
     """The stories with the alerts that each must show."""
     rows = [
-        f"| {story.name} | {story.tells} | {', '.join(sorted(story.shows)) or 'nothing'} |" for story in STORIES
+        f"| {story.name} | {story.tells} | {', '.join(sorted(story.shows)) or 'nothing'} |"
+        for story in STORIES
     ]
-    return "\n".join(
-        (
-            "# Stories",
-            "",
-            f"FHIR R4 Bundles of invented patients who take baclofen, one story each, read as of {AS_OF}. Written by",
-            "`scripts/make_stories.py`. Shown are the rules that alert and are not superseded by another one; rule ids",
-            "leave out the leading `baclofen.`. Together the stories make every rule fire, stay silent in its scope and be",
-            "unassessable, as far as that is possible; `tests/test_stories.py` holds this and names the exceptions.",
-            "",
-            "| story | what it tells | alerts |",
-            "|---|---|---|",
-            *rows,
-            "",
-        )
-    )
+    return "\n".join((INTRODUCTION, *rows, ""))
 
 
 def main(arguments: list[str]) -> int:

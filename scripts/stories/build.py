@@ -122,9 +122,35 @@ def tablets(dose: float = 10, times: int | None = 3, start: str | None = "2024-0
     return request(TABLET, dosage(dose, times=times), start, **more)
 
 
-def pump(rate: float, unit: str = "ug/d", start: str | None = "2024-05-02", **more: Any) -> Json:
-    """Baclofen by an implanted pump."""
-    return request(PUMP, dosage(route="intrathecal", rate=(rate, unit)), start, **more)
+def pump(
+    rate: float | None,
+    unit: str = "ug/d",
+    start: str | None = "2024-05-02",
+    *,
+    strength: float | None = 0.5,
+    **more: Any,
+) -> Json:
+    """Baclofen by an implanted pump, from a solution of `strength` mg/mL in a contained Medication."""
+    how = dosage(route="intrathecal", rate=None if rate is None else (rate, unit))
+    return _solution(request(PUMP, how, start, **more), strength)
+
+
+def _solution(made: Json, strength: float | None) -> Json:
+    """The request with its medicine as a contained Medication."""
+    del made["medicationCodeableConcept"]
+    part: Json = {"itemCodeableConcept": SUBSTANCE}
+    if strength is not None:
+        part["strength"] = {"numerator": quantity(strength, "mg"), "denominator": quantity(1, "mL")}
+    made["contained"] = [{"resourceType": "Medication", "id": "solution", "code": PUMP, "ingredient": [part]}]
+    made["medicationReference"] = {"reference": "#solution"}
+    return made
+
+
+def screening_dose(dose: float | None, unit: str = "ug") -> Json:
+    """An intrathecal test dose today; its category says what it is for."""
+    how = dosage(dose, unit, route="intrathecal", text="Test dose by lumbar puncture")
+    made = request(PUMP, how, "2026-01-15", name="test", category=[worded("Test dose")])
+    return _solution(made, 0.05)
 
 
 def condition(
@@ -244,7 +270,11 @@ def bundle(story: Story) -> Json:
         kind = resource["resourceType"]
         counts[kind] = counts.get(kind, 0) + 1
         name = resource.get("id") or f"{kind.lower()}-{counts[kind]}"
-        made = {"resourceType": kind, "id": name, **{k: v for k, v in resource.items() if k not in ("resourceType", "id")}}
+        made = {
+            "resourceType": kind,
+            "id": name,
+            **{k: v for k, v in resource.items() if k not in ("resourceType", "id")},
+        }
         entry: Json = {"fullUrl": f"urn:story:{story.name}:{kind}/{name}", "resource": made}
         if story.kind == "transaction":
             entry["request"] = {"method": "PUT", "url": f"{kind}/{name}"}

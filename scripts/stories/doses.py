@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from stories.build import (
+from scripts.stories.build import (
     ICD,
-    PUMP,
-    SUBSTANCE,
-    TABLET,
     Story,
     concept,
-    context,
     dosage,
     icd,
     medicines,
     person,
     pump,
     request,
+    screening_dose,
     snomed,
     tablets,
     worded,
 )
-from stories.organs import KNOWN
+from scripts.stories.organs import KNOWN
 
 MAN = person("male", "1983-08-14")
-STRENGTHS = {"half": "Baclofen 0.5 mg/mL intrathecal solution", "one": "Baclofen 1 mg/mL intrathecal solution"}
 AUD = concept(ICD, "F10.20", "Alcohol dependence, uncomplicated")
 
 DOSES = (
@@ -127,7 +123,7 @@ DOSES = (
     ),
     Story(
         "elderly-24-mg",
-        "A man of 82 on 25 mg a day, a liquid.",
+        "A man of 82 on 25.2 mg a day of a liquid.",
         ("elderly.over-20-mg",),
         (
             person("male", "1943-05-23"),
@@ -159,25 +155,37 @@ DOSES = (
     ),
     Story(
         "pump-1200",
-        "A pump at 1200 micrograms a day with a solution of 1 mg/mL, after a spinal cord injury.",
+        "A pump at 1.2 mg a day with a solution of 1 mg/mL, after a spinal cord injury.",
         ("intrathecal.over-1000-ug", "product.intrathecal-strength", "condition.spinal-cord-injury"),
         (
             MAN,
-            request(concept(*_rx(), STRENGTHS["one"]), dosage(route="intrathecal", rate=(1.2, "mg/d"))),
-            icd("S14.109S", "Unspecified injury at unspecified level of cervical spinal cord, sequela"),
+            pump(1.2, "mg/d", strength=1),
+            icd("S14.109S", "Unspecified injury of cervical spinal cord, sequela"),
             *KNOWN,
         ),
-    )
-    if False
-    else Story(
-        "pump-1200",
-        "A pump at 1200 micrograms a day with a solution of 1 mg/mL, after a spinal cord injury.",
-        ("intrathecal.over-1000-ug", "product.intrathecal-strength", "condition.spinal-cord-injury"),
-        (
-            MAN,
-            request(worded(STRENGTHS["one"]), dosage(route="intrathecal", rate=(1.2, "mg/d"))),
-            icd("S14.109S", "Unspecified injury at unspecified level of cervical spinal cord, sequela"),
-            *KNOWN,
-        ),
+    ),
+    Story(
+        "pump-900",
+        "A pump at 37.5 micrograms an hour, which is 900 a day.",
+        ("intrathecal.over-800-ug",),
+        (MAN, pump(37.5, "ug/h", strength=2), *KNOWN),
+    ),
+    Story(
+        "pump-test-dose",
+        "The second test dose of 75 micrograms.",
+        ("intrathecal.test-dose-over-50-ug",),
+        (MAN, screening_dose(75), *KNOWN),
+    ),
+    Story(
+        "pump-test-dose-usual",
+        "A first test dose of 50 micrograms.",
+        (),
+        (MAN, screening_dose(0.05, "mg"), *KNOWN),
+    ),
+    Story(
+        "pump-test-dose-amount-missing",
+        "A test dose is ordered and the amount is not.",
+        (),
+        (MAN, screening_dose(None), *KNOWN),
     ),
 )

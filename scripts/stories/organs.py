@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stories.build import (
+from scripts.stories.build import (
     NO_ALLERGY,
     Story,
     albumin,
@@ -73,7 +73,9 @@ ORGANS = (
             tablets(5),
             MS,
             NO_ALLERGY,
-            result("2164-2", "Creatinine renal clearance in 24 hour Urine and Serum", 0.67, "mL/s", "2025-12-20"),
+            result(
+                "2164-2", "Creatinine renal clearance in 24 hour Urine and Serum", 0.67, "mL/s", "2025-12-20"
+            ),
         ),
     ),
     Story(
@@ -85,7 +87,9 @@ ORGANS = (
             tablets(5, 1),
             MS,
             NO_ALLERGY,
-            result("2164-2", "Creatinine renal clearance in 24 hour Urine and Serum", 40, "mL/min", "2025-12-20"),
+            result(
+                "2164-2", "Creatinine renal clearance in 24 hour Urine and Serum", 40, "mL/min", "2025-12-20"
+            ),
         ),
     ),
     Story(
@@ -97,7 +101,9 @@ ORGANS = (
             pump(300),
             MS,
             NO_ALLERGY,
-            result("2164-2", "Creatinine renal clearance in 24 hour Urine and Serum", 24, "mL/min", "2026-01-02"),
+            result(
+                "2164-2", "Creatinine renal clearance in 24 hour Urine and Serum", 24, "mL/min", "2026-01-02"
+            ),
             context("specialist_oversight", True),
             context("pump_refilled", "2025-10-30"),
         ),
@@ -111,7 +117,9 @@ ORGANS = (
             pump(300),
             MS,
             NO_ALLERGY,
-            result("2164-2", "Creatinine renal clearance in 24 hour Urine and Serum", 24, "mL/min", "2026-01-02"),
+            result(
+                "2164-2", "Creatinine renal clearance in 24 hour Urine and Serum", 24, "mL/min", "2026-01-02"
+            ),
             context("pump_refilled", "2025-12"),
         ),
     ),
@@ -119,7 +127,14 @@ ORGANS = (
         "kidney-stale-creatinine",
         "The last creatinine is three years old: too old to judge, and due.",
         ("renal.function-old",),
-        (person("male", "1980-07-07"), tablets(), MS, NO_ALLERGY, creatinine(1.1, at="2023-01-10"), weight(80)),
+        (
+            person("male", "1980-07-07"),
+            tablets(),
+            MS,
+            NO_ALLERGY,
+            creatinine(1.1, at="2023-01-10"),
+            weight(80),
+        ),
     ),
     Story(
         "kidney-creatinine-of-a-month",

@@ -13,9 +13,6 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import patients, programs
-from strategies.outcomes import needs_durable, statuses, whole
-from strategies.sources import Seeded
 
 from caveat.compile import nodes
 from caveat.compile.program import Program
@@ -28,6 +25,9 @@ from caveat.evaluators.reference import ReferenceEvaluator
 from caveat.evaluators.subjects import subjects
 from caveat.facts.patient import Patient
 from caveat.findings.severity import Status
+from strategies import patients, programs
+from strategies.outcomes import needs_durable, statuses, whole
+from strategies.sources import Seeded
 
 IN_CI = os.environ.get("CAVEAT_HYPOTHESIS_PROFILE") == "ci"
 SHARDS = 8

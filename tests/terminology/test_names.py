@@ -34,7 +34,12 @@ def test_empty_text_is_unrecognised(terminology: Terminology) -> None:
 
 @pytest.mark.parametrize(
     ("text", "first"),
-    [("baclofn", "baclofen"), ("warfrin", "warfarin"), ("amoxicilin", "amoxicillin"), ("diazepan", "diazepam")],
+    [
+        ("baclofn", "baclofen"),
+        ("warfrin", "warfarin"),
+        ("amoxicilin", "amoxicillin"),
+        ("diazepan", "diazepam"),
+    ],
 )
 def test_a_misspelling_is_offered_and_never_taken(terminology: Terminology, text: str, first: str) -> None:
     found = resolve(terminology, (), text)
@@ -48,7 +53,9 @@ def test_a_misspelling_beside_a_known_name_keeps_both(terminology: Terminology) 
     assert found.unrecognised and found.leftover == ("amoxicilin",) and found.candidates[0] == "amoxicillin"
 
 
-def test_a_name_with_several_meanings_is_unrecognised_with_them_as_candidates(terminology: Terminology) -> None:
+def test_a_name_with_several_meanings_is_unrecognised_with_them_as_candidates(
+    terminology: Terminology,
+) -> None:
     found = resolve(terminology, (), "penicillin 500 mg")
     assert found.ingredients == () and found.unrecognised
     assert found.candidates[:2] == ("benzylpenicillin", "phenoxymethylpenicillin")

@@ -30,7 +30,16 @@ ordinary = st.sampled_from([i for i in INGREDIENTS if TERMINOLOGY.ingredient(i).
 cases = st.sampled_from([str.lower, str.upper, str.title, str.capitalize])
 after = st.lists(
     st.sampled_from(
-        [" 10 mg", " 0.5 MG/ML", " Oral Tablet", " tab", " Extended Release", " 5 mg/5 mL", " (as needed)", " PO TID"]
+        [
+            " 10 mg",
+            " 0.5 MG/ML",
+            " Oral Tablet",
+            " tab",
+            " Extended Release",
+            " 5 mg/5 mL",
+            " (as needed)",
+            " PO TID",
+        ]
     ),
     max_size=3,
 )
@@ -51,7 +60,9 @@ SALTS = ["hydrochloride", "sodium", "sulfate", "maleate", "potassium", "mesylate
 @given(st.sampled_from(PLAIN), st.sampled_from(SALTS))
 def test_a_salt_is_part_of_its_substance(name: str, salt: str) -> None:
     assume(key(f"{name} {salt}") not in TERMINOLOGY.tables.names)
-    assert resolve(TERMINOLOGY, (), f"{name} {salt}").ingredients == resolve(TERMINOLOGY, (), name).ingredients
+    assert (
+        resolve(TERMINOLOGY, (), f"{name} {salt}").ingredients == resolve(TERMINOLOGY, (), name).ingredients
+    )
 
 
 ACCENTS = {"a": "á", "e": "é", "i": "ï", "o": "ô", "u": "ü", "c": "ç", "n": "ñ"}
@@ -116,7 +127,9 @@ def test_the_right_name_is_among_the_candidates_of_one_edit(pair: tuple[str, str
 
 def test_collisions_are_exactly_those_recorded() -> None:
     """Two names of different substances one edit apart; a new one has to be looked at and written down."""
-    meaning = {k: set(v.partition("\t")[0].split("|")) for k, v in TERMINOLOGY.tables.names.items() if " " not in k}
+    meaning = {
+        k: set(v.partition("\t")[0].split("|")) for k, v in TERMINOLOGY.tables.names.items() if " " not in k
+    }
     shorter: dict[str, set[str]] = {}
     for k in meaning:
         if len(k) >= 5:

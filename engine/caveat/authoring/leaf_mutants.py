@@ -18,6 +18,8 @@ FIVE = Fraction(1, 20)
 THOUSAND = 1000
 _PICKS = ("latest", "lowest", "highest")
 _STATUSES = ("active", "past", "ever")
+_SINGLE = ("age", "gestation")
+"""Numbers of which there is one value, so that none is picked."""
 _WEIGHTS = ("actual", "ideal", "adjusted")
 _FLAGS = ("as_needed", "tapered", "continued")
 _FIXED = {
@@ -42,14 +44,15 @@ class Vocabulary:
         sets: set[str] = set()
         for leaf in leaves:
             if isinstance(leaf, nodes.OrderIsLeaf):
-                values |= {(leaf.prop, value) for value in leaf.values}
+                values |= {(_owned(leaf), value) for value in leaf.values}
             elif isinstance(leaf, (nodes.ConditionLeaf, nodes.IndicationLeaf)):
                 sets |= set(leaf.sets)
         return cls(tuple(sorted(values)), tuple(sorted(sets)))
 
     def others(self, prop: str, than: tuple[str, ...]) -> tuple[str, ...]:
         """Other values of a property."""
-        known = _FIXED.get(prop) or CHOICES.get(prop) or [v for p, v in self.values if p == prop]
+        name = prop.rpartition(" ")[2]
+        known = _FIXED.get(name) or CHOICES.get(name) or [v for p, v in self.values if p == prop]
         return tuple(value for value in known if value not in than)
 
 
@@ -72,7 +75,7 @@ def changed(leaf: Leaf, words: Vocabulary) -> Iterator[Change]:
     elif isinstance(leaf, nodes.IndicationLeaf):
         yield from _sets(leaf, words)
     elif isinstance(leaf, nodes.OrderIsLeaf):
-        yield from _values(leaf, leaf.prop, words)
+        yield from _values(leaf, _owned(leaf), words)
     elif isinstance(leaf, nodes.ChoiceLeaf):
         yield from _values(leaf, leaf.fact, words)
     elif isinstance(leaf, nodes.AllergyLeaf):
@@ -103,14 +106,15 @@ def _range(leaf: Ranged) -> Iterator[Change]:
             if found is not None:
                 yield f"{name}{move}", f"{clause(leaf)!r}: limit {move}", replace(leaf, target=found)
         if target.exact is None:
-            flag = f"{name}_open"
-            what = f"{clause(leaf)!r}: limit taken {'in' if getattr(target, flag) else 'out'}"
-            opened = replace(target, **{flag: not getattr(target, flag)})
+            opened = _opened(target, name)
             if opened.low != opened.high:
-                yield f"{name}-open", what, replace(leaf, target=opened)
+                yield f"{name}-open", f"{clause(leaf)!r}: limit in or out", replace(leaf, target=opened)
             if target.low is not None and target.high is not None:
-                gone = replace(target, **{name: None, flag: False})
-                yield f"{name}-gone", f"{clause(leaf)!r}: limit gone", replace(leaf, target=gone)
+                yield (
+                    f"{name}-gone",
+                    f"{clause(leaf)!r}: limit gone",
+                    replace(leaf, target=_gone(target, name)),
+                )
     if (target.low is None) != (target.high is None):
         turned = Interval(target.high, target.low, target.high_open, target.low_open)
         yield "turned", f"{clause(leaf)!r}: comparison turned round", replace(leaf, target=turned)
@@ -123,10 +127,22 @@ def _range(leaf: Ranged) -> Iterator[Change]:
 def _moved(target: Interval, name: str, value: Fraction) -> Interval | None:
     if target.exact is not None:
         return Interval(value, value)
-    found = replace(target, **{name: value})
+    found = replace(target, low=value) if name == "low" else replace(target, high=value)
     if found.low is not None and found.high is not None and found.low >= found.high:
         return None
     return found
+
+
+def _opened(target: Interval, name: str) -> Interval:
+    if name == "low":
+        return replace(target, low_open=not target.low_open)
+    return replace(target, high_open=not target.high_open)
+
+
+def _gone(target: Interval, name: str) -> Interval:
+    if name == "low":
+        return replace(target, low=None, low_open=False)
+    return replace(target, high=None, high_open=False)
 
 
 def _scaled(target: Interval, factor: Fraction) -> Interval:
@@ -138,8 +154,9 @@ def _scaled(target: Interval, factor: Fraction) -> Interval:
 
 
 def _number(leaf: nodes.NumberLeaf) -> Iterator[Change]:
+    single = leaf.fact in _SINGLE or leaf.fact.endswith("_age")
     for pick in _PICKS:
-        if pick != leaf.pick:
+        if pick != leaf.pick and not single:
             yield f"pick-{pick}", f"pick {leaf.pick} became {pick}", replace(leaf, pick=pick)
     if leaf.fact == "creatinine_clearance":
         mine = leaf.using or "actual"
@@ -165,7 +182,12 @@ def _sets(leaf: nodes.ConditionLeaf | nodes.IndicationLeaf, words: Vocabulary) -
         yield f"sets-{other}", f"value sets became {other}", replace(leaf, sets=(other,))
 
 
-def _values(leaf: nodes.OrderIsLeaf | nodes.ChoiceLeaf, prop: str, words: Vocabulary) -> Iterator[Change]:
+def _owned(leaf: nodes.OrderIsLeaf) -> str:
+    return leaf.prop if leaf.which == 0 else f"other {leaf.prop}"
+
+
+def _values(leaf: nodes.OrderIsLeaf | nodes.ChoiceLeaf, owned: str, words: Vocabulary) -> Iterator[Change]:
+    prop = owned.rpartition(" ")[2]
     universe = ("true", "false")
     if prop in _FLAGS or set(leaf.values) <= set(universe):
         turned = tuple(value for value in universe if value not in leaf.values)
@@ -175,7 +197,7 @@ def _values(leaf: nodes.OrderIsLeaf | nodes.ChoiceLeaf, prop: str, words: Vocabu
         for name in leaf.values:
             kept = tuple(other for other in leaf.values if other != name)
             yield f"drop-{name}", f"{prop} {name} dropped", replace(leaf, values=kept)
-    for name in words.others(prop, leaf.values):
+    for name in words.others(owned, leaf.values):
         yield f"value-{name}", f"{prop} became {name}", replace(leaf, values=(name,))
         if prop not in ("ingredient", "sex", "purpose"):
             added = tuple(sorted((*leaf.values, name)))

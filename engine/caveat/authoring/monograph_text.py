@@ -53,7 +53,7 @@ def monograph_text(found: Monograph, terminology: Terminology, sources: dict[str
 def _section(title: str, entries: Iterable[tuple[str, str, str | None]]) -> list[str]:
     lines: list[str] = []
     for statement, text, note in entries:
-        whole = f"{text} {note}" if note else text
+        whole = f"{text.rstrip('.')}. {note}" if note else text
         first, *rest = wrap(whole, WIDTH - 12) or [""]
         lines.append(f"  {statement:<8}  {first}")
         lines += [f"            {more}" for more in rest]
@@ -91,7 +91,7 @@ def rules_text(rules: Sequence[CompiledRule]) -> str:
 
 
 def ledger_text(found: LedgerFile, sources: dict[str, str]) -> str:
-    """A row a statement: id, what the source says, and the rule, data or advice that carries it or why none can."""
+    """A row a statement: id, what the source says, and what carries it or why nothing can."""
     rows = [(entry.id, entry.says, carried_by(entry)) for entry in found.statements]
     first = max((len(row[0]) for row in rows), default=2)
     second = 56

@@ -12,12 +12,12 @@ from caveat.compile.nodes import All, AnyOf, AtLeast, Node
 from caveat.compile.program import CompiledRule
 
 FEW = 5
-"""Scopes of so many ingredients were written out; larger ones are classes, which the vocabulary answers for."""
+"""Scopes of so many ingredients were written out; larger ones are classes of the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A changed rule; `id` names the place in the tree and the change, stable while the rule is not edited."""
+    """A changed rule; `id` names the place in the tree and the change, and stays until the rule is edited."""
 
     id: str
     what: str

@@ -126,7 +126,7 @@ class MutationReport:
 
 
 def run(root: str | FilePath, rules: Ruleset, only: str | None = None) -> MutationReport:
-    """Every mutant of every rule (of rules whose id contains `only`) against that rule's cases below `root`."""
+    """Every mutant of every rule (or of those whose id contains `only`) against the rule's cases."""
     root = FilePath(root)
     problems = Problems()
     cases = read_all(root, rules.program.rules, problems)

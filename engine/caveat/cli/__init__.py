@@ -53,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if traceback:
             raise
-        return _explain(error)
+        return _explain(error, judging="screen" in given[:1] or "explain" in given[:1])
 
 
 def _hang_up() -> int:
@@ -63,7 +63,7 @@ def _hang_up() -> int:
     return PIPE_CLOSED
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: Exception, *, judging: bool) -> int:
     """Say what went wrong in words; the code says whether rules, input or the check failed."""
     from caveat.cli.talk import print_diagnostics, say
     from caveat.errors import CaveatError, InputError, RulesetError
@@ -75,7 +75,7 @@ def _explain(error: Exception) -> int:
     if isinstance(error, CaveatError):
         say(f"Error: {error}")
         return BAD_INPUT if isinstance(error, InputError) else BROKEN
-    say(f"Error: {FAILED}.")
+    say(f"Error: {FAILED if judging else 'this command failed'}.")
     say(f"{type(error).__name__}: {str(error)[:300]}")
     say("This is a fault of caveat. The same call with --traceback shows where.")
     return BROKEN

@@ -92,3 +92,15 @@ def load_rules(path: Path | None, policy: Path | None = None) -> Ruleset:
     if policy is not None and not policy.is_file():
         raise CaveatError(f"{policy}: no such file. --policy takes a policy file")
     return load(path, policy=policy)
+
+
+def named_or_bundled(path: Path | None) -> Path:
+    """The path given, which must exist, else the bundled rulesets."""
+    from caveat.compile.ruleset import bundled
+    from caveat.errors import CaveatError
+
+    if path is None:
+        return bundled()
+    if not path.exists():
+        raise CaveatError(f"{path}: no such file or folder. Name a folder of rulesets or a rules file")
+    return path

@@ -26,7 +26,10 @@ _TEXTS = (".yaml", ".tsv")
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """Compiled rules with everything they need; frozen and safe to share between threads."""
+    """Compiled rules with everything they need; frozen and safe to share between threads.
+
+    `covered` are the ingredients that some rule is about.
+    """
 
     program: Program
     terminology: Terminology
@@ -37,6 +40,7 @@ class Ruleset:
     sources: tuple[tuple[str, str], ...]
     root: Path
     digest: str
+    covered: frozenset[str] = frozenset()
 
     @property
     def version(self) -> str:
@@ -173,6 +177,7 @@ def _assemble(content: dict[str, Any], root: Path) -> Ruleset:
         policy=content["policy"],
         sources=tuple((a, b) for a, b in content["sources"]),
         root=root,
+        covered=frozenset(name for rule in program.rules for name in (*rule.first, *rule.second)),
         digest="sha256:" + hashlib.sha256(whole.encode()).hexdigest(),
     )
 

@@ -85,7 +85,18 @@ def assemble(chart: Chart, outcomes: Iterable[Outcome], rules: Ruleset, evaluato
         errors=tuple(errors),
         notes=tuple(RecordNote(n.code, n.message, n.path, n.count) for n in chart.notes),
         evaluator=evaluator,
+        uncovered=uncovered(chart, rules),
     )
+
+
+def uncovered(chart: Chart, rules: Ruleset) -> tuple[str, ...]:
+    """Ingredients of current orders that no rule is about, in the order of the record."""
+    found: dict[str, None] = {}
+    for view in chart.current:
+        for name in view.ingredients:
+            if name not in rules.covered:
+                found[name] = None
+    return tuple(found)
 
 
 def superseded(kept: list[Outcome]) -> dict[int, str]:

@@ -22,11 +22,13 @@ from caveat.evaluators.closures_of_lists import (
     once,
 )
 from caveat.evaluators.closures_of_numbers import (
+    QUICK_PROPERTIES,
     Closure,
-    daily_dose_closure,
+    dose_multiple_closure,
     number_closure,
     order_is_closure,
     order_number_closure,
+    quick_order_closure,
 )
 from caveat.facts.chart import Chart
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
@@ -58,9 +60,11 @@ class Closures:
             return number_closure(leaf, index)
         if isinstance(leaf, nodes.OrderNumberLeaf):
             exact = order_number_closure(leaf)
-            return daily_dose_closure(leaf, exact) if leaf.prop == "daily_dose" else exact
+            return quick_order_closure(leaf, exact) if leaf.prop in QUICK_PROPERTIES else exact
         if isinstance(leaf, nodes.ConditionLeaf):
             return condition_closure(leaf, index)
+        if isinstance(leaf, nodes.DoseMultipleLeaf):
+            return dose_multiple_closure(leaf, general(leaf))
         if isinstance(leaf, nodes.OrderIsLeaf):
             fast = order_is_closure(leaf)
             if fast is not None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from caveat.compile import nodes
 from caveat.compile.nodes import Leaf
-from caveat.evaluators.closures_of_numbers import Closure, in_range, near
+from caveat.evaluators.closures_of_numbers import Closure, in_range
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
 from caveat.facts import quick
@@ -55,9 +55,9 @@ def child_pugh_closure(leaf: nodes.KnownLeaf | nodes.ChoiceLeaf, index: int) -> 
 
 
 def daily_sum_closure(leaf: nodes.SumLeaf, index: int) -> Closure:
-    """A sum of plain daily doses far from the limit is compared as it is."""
-    exact, decide, negated = once(leaf, index), near(leaf.target), leaf.negated
-    weights = {name: float(weight.low or 0) for name, weight in leaf.weights}
+    """A sum of plain daily doses of recognised orders."""
+    exact, compare, negated = once(leaf, index), in_range(leaf.target), leaf.negated
+    weights = {name: weight.low or Fraction(0) for name, weight in leaf.weights}
     dimension = parse_unit(leaf.unit).dimension
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
@@ -66,19 +66,17 @@ def daily_sum_closure(leaf: nodes.SumLeaf, index: int) -> Closure:
             return cast(Truth, memo[index])
         if chart.patient.orders is None or chart.patient.complete.orders == "unknown":
             return exact(chart, first, second, allergy)
-        total = 0.0
+        total = Fraction(0)
         for view in chart.counted:
             if view.resolution.unrecognised:
                 return exact(chart, first, second, allergy)
-            weight = sum(weights.get(name, 0.0) for name in view.ingredients)
+            weight = sum(weights[name] for name in view.ingredients if name in weights)
             if weight:
                 found = quick.dose_rate(view)
                 if found is None or found[1] != dimension:
                     return exact(chart, first, second, allergy)
                 total += weight * found[0]
-        value = decide(total)
-        if value is None:
-            return exact(chart, first, second, allergy)
+        value = compare(Interval(total, total))
         memo[index] = value = cast(Truth, 2 - value if negated else value)
         return value
 

@@ -17,6 +17,7 @@ from caveat.facts.quick import MARGIN
 from caveat.intervals import Interval, inside
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 from caveat.units import parse_unit
+from caveat.units.unit import Dimension
 
 YEAR = float(parse_unit("a").factor)
 Closure = Callable[[Chart, Any, Any, Any], Truth]
@@ -125,27 +126,53 @@ def number_closure(leaf: nodes.NumberLeaf, index: int) -> Closure:
     return run
 
 
-def daily_dose_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
-    """A plain daily dose is compared as it is, and exactly where it is close to the limit."""
-    decide, which, negated = near(leaf.target), leaf.which, leaf.negated
+def quick_order_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
+    """A plain number of an order is compared as it stands; the same answer, sooner."""
+    which, negated, prop = leaf.which, leaf.negated, leaf.prop
     compare = in_range(leaf.target)
     dimension = parse_unit(leaf.unit).dimension
 
     def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
         view = second if which else first
         memo = chart.memo
-        key = ("rate", view.order.id)
+        key = (prop, view.order.id, 0)
         if key in memo:
             found = memo[key]
         else:
-            memo[key] = found = quick.dose_rate(view)
-        if found is not None and found[1] == dimension:
-            value = decide(found[0])
-            if value is None:
-                rate = quick.exact_dose_rate(view)
-                value = compare(Interval(rate, rate))
-            return cast(Truth, 2 - value) if negated else value
-        return exact(chart, first, second, allergy)
+            memo[key] = found = _quick_order(chart, view, prop)
+        if found is None or found[1] != dimension:
+            return exact(chart, first, second, allergy)
+        value = compare(found[0])
+        return cast(Truth, 2 - value) if negated else value
+
+    return run
+
+
+QUICK_PROPERTIES = ("daily_dose", "dose", "frequency", "treatment_time")
+
+
+def _quick_order(chart: Chart, view: OrderView, prop: str) -> tuple[Interval, Dimension] | None:
+    if prop == "treatment_time":
+        return quick.treatment_time(chart, view)
+    if prop == "daily_dose":
+        found = quick.dose_rate(view)
+    else:
+        found = quick.dose(view) if prop == "dose" else quick.frequency(view)
+    return None if found is None else (Interval(found[0], found[0]), found[1])
+
+
+def dose_multiple_closure(leaf: nodes.DoseMultipleLeaf, exact: Closure) -> Closure:
+    """A plain dose is divided by the step."""
+    which, step = leaf.which, leaf.step.low
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
+    dimension = parse_unit(leaf.unit).dimension
+
+    def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+        found = quick.dose(second if which else first)
+        if found is None or found[1] != dimension or step is None:
+            return exact(chart, first, second, allergy)
+        return yes if (found[0] / step).denominator == 1 else no
 
     return run
 
@@ -182,6 +209,18 @@ def order_is_closure(leaf: nodes.OrderIsLeaf) -> Closure | None:
             return no if values.isdisjoint((second if which else first).ingredients) else yes
 
         return ingredient
+    if leaf.prop in ("status", "as_needed", "tapered"):
+        prop = leaf.prop
+
+        def stated(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+            found = getattr((second if which else first).order, prop)
+            if found is None:
+                return UNKNOWN
+            if found.__class__ is bool:
+                found = "true" if found else "false"
+            return yes if found in values else no
+
+        return stated
     if leaf.prop == "purpose":
 
         def purpose(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:

@@ -7,13 +7,14 @@ traced by the reference evaluator when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 
 from caveat.compile.nodes import (
     All,
     AnyOf,
+    AtLeast,
     ChoiceLeaf,
     ConditionLeaf,
     KnownLeaf,
@@ -141,7 +142,7 @@ def needed_sets(node: Node) -> frozenset[str]:
     if isinstance(node, All):
         found = [sets for part in node.parts if (sets := needed_sets(part))]
         return min(found, key=len) if found else frozenset()
-    if isinstance(node, AnyOf):
+    if isinstance(node, (AnyOf, AtLeast)):
         parts = [needed_sets(part) for part in node.parts]
         return frozenset().union(*parts) if all(parts) else frozenset()
     return frozenset()
@@ -174,7 +175,7 @@ class InprocessEvaluator:
         self._allergies: dict[str, list[Entry]] = {}
         self._patients: dict[str, list[Entry]] = {}
         self._everyone: list[Entry] = []
-        self._pairs: dict[tuple[str, str], list[Entry]] = {}
+        self._pairs: dict[str, dict[str, list[Entry]]] = {}
         self._wide: dict[str, list[Entry]] = {}
         for index, rule in enumerate(program.rules):
             entry = Entry(
@@ -194,8 +195,9 @@ class InprocessEvaluator:
                 _index(self._wide, rule.first, entry)
                 return
             for one in rule.first:
+                by_second = self._pairs.setdefault(one, {})
                 for other in rule.second:
-                    self._pairs.setdefault((one, other), []).append(entry)
+                    by_second.setdefault(other, []).append(entry)
         elif rule.subject == "patient":
             if rule.first:
                 _index(self._patients, rule.first, entry)
@@ -217,10 +219,11 @@ class InprocessEvaluator:
             self._judge_order(self._stopped, chart, view, found)
         if len(chart.current) > 1 and (self._pairs or self._wide):
             self._judge_pairs(chart, found)
-        if self._allergies:
+        if self._allergies and chart.patient.allergies != ():
             self._judge_by_subjects(self._allergies, chart, found)
         if self._patients:
-            self._judge_by_subjects(self._patients, chart, found)
+            for entry in _chosen(self._patients, chart):
+                self._judge_subject(entry, chart, PATIENT, found)
         for entry in self._everyone:
             self._judge_subject(entry, chart, PATIENT, found)
         found.sort(key=lambda item: item[0])
@@ -273,17 +276,19 @@ class InprocessEvaluator:
         current = chart.current
         pairs, wide = self._pairs, self._wide
         for i, one in enumerate(current):
-            for j, other in enumerate(current):
-                if i == j:
+            for a in one.ingredients:
+                by_second, by_first = pairs.get(a), wide.get(a, ())
+                if by_second is None and not by_first:
                     continue
-                for a in one.ingredients:
+                for j, other in enumerate(current):
+                    if i == j:
+                        continue
                     for b in other.ingredients:
-                        for entry in pairs.get((a, b), ()):
+                        for entry in by_second.get(b, ()) if by_second else ():
                             self._judge_pair(entry, chart, i, j, seen, found)
-                    if wide:
-                        for entry in wide.get(a, ()):
-                            if not entry.second.isdisjoint(other.ingredients):
-                                self._judge_pair(entry, chart, i, j, seen, found)
+                    for entry in by_first:
+                        if not entry.second.isdisjoint(other.ingredients):
+                            self._judge_pair(entry, chart, i, j, seen, found)
 
     def _judge_pair(
         self,
@@ -306,32 +311,24 @@ class InprocessEvaluator:
     def _judge_by_subjects(
         self, table: dict[str, list[Entry]], chart: Chart, found: list[tuple[int, Outcome]]
     ) -> None:
-        chosen: dict[int, Entry] = {}
-        for view in chart.current:
-            for entry in _entries(table, view):
-                chosen[entry.index] = entry
-        for entry in chosen.values():
+        for entry in _chosen(table, chart):
             for subject in subjects(entry.rule, chart):
                 self._judge_subject(entry, chart, subject, found)
+
+
+def _chosen(table: dict[str, list[Entry]], chart: Chart) -> Iterable[Entry]:
+    """The rules of any current order's ingredients, each once."""
+    chosen: dict[int, Entry] = {}
+    for view in chart.current:
+        for name in view.ingredients:
+            for entry in table.get(name, ()):
+                chosen[entry.index] = entry
+    return chosen.values()
 
 
 def _index(table: dict[str, list[Entry]], names: tuple[str, ...], entry: Entry) -> None:
     for name in names:
         table.setdefault(name, []).append(entry)
-
-
-def _entries(table: dict[str, list[Entry]], view: OrderView) -> Iterator[Entry]:
-    """The rules of an order's ingredients, each once."""
-    names = view.ingredients
-    if len(names) == 1:
-        yield from table.get(names[0], ())
-        return
-    seen: set[int] = set()
-    for name in names:
-        for entry in table.get(name, ()):
-            if entry.index not in seen:
-                seen.add(entry.index)
-                yield entry
 
 
 def _add(

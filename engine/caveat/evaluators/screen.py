@@ -70,18 +70,37 @@ def screen(
 
     Missing and stale data give `cannot_assess`, unknown names `unrecognised`, failing rules and
     impossible values `errors`; `is_clear` holds only without any of them. A second opinion runs
-    another evaluator and reports each difference as an error. Raises DateError for a bad `as_of`;
-    a record never raises.
+    another evaluator and reports each difference as an error. Raises DateError for a bad `as_of`
+    and CaveatError for an evaluator that does not exist; a record never raises: when the check
+    itself fails, the report says so in `errors`.
     """
-    chart = Chart(patient, rules.terminology, as_of=ordinal(as_of), selection=selection)
+    day = ordinal(as_of)
     first = build(evaluator, rules.program) if isinstance(evaluator, str) else evaluator
-    outcomes = first.outcomes(chart)
-    report = assemble(chart, outcomes, rules, first.name)
-    if second_opinion is None:
-        return report
     second = build(second_opinion, rules.program) if isinstance(second_opinion, str) else second_opinion
-    return _compared(
-        report, outcomes, second, Chart(patient, rules.terminology, as_of=chart.as_of, selection=selection)
+    try:
+        chart = Chart(patient, rules.terminology, as_of=day, selection=selection)
+        outcomes = first.outcomes(chart)
+        report = assemble(chart, outcomes, rules, first.name)
+        if second is None:
+            return report
+        again = Chart(patient, rules.terminology, as_of=day, selection=selection)
+        return _compared(report, outcomes, second, again)
+    except Exception as error:
+        return _failed(patient, rules, day, first.name, error)
+
+
+def _failed(patient: Patient, rules: Ruleset, day: int, name: str, error: Exception) -> Report:
+    """The report of a check that failed: never clear, and saying so."""
+    why = f"interaction check failed, review manually: {type(error).__name__}: {error}"[:300]
+    return Report(
+        patient=patient.id,
+        as_of=dt.date.fromordinal(day).isoformat(),
+        version=rules.version,
+        digest=rules.digest,
+        findings=(),
+        rules_checked=0,
+        errors=(RecordError("check-failed", why),),
+        evaluator=name,
     )
 
 

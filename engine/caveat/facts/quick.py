@@ -21,6 +21,7 @@ from caveat.facts.identify import OrderView
 from caveat.facts.numbers import WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD
 from caveat.facts.observed import STATED, observed
 from caveat.facts.values import Quantity
+from caveat.intervals import Interval
 from caveat.units import convert, parse_unit, to_base
 from caveat.units.unit import Dimension
 
@@ -29,7 +30,7 @@ _MG_DL = float(parse_unit("mg/dL").factor)
 _KG = float(parse_unit("kg").factor)
 _ML_MIN = float(parse_unit("mL/min").factor)
 _PER_TIME = parse_unit("/d").dimension
-_VOLUME = parse_unit("mL").dimension
+_TIME = parse_unit("d").dimension
 
 
 @lru_cache(maxsize=4096)
@@ -239,32 +240,62 @@ def clearance(chart: Chart, within: int | None, using: str | None) -> float | No
     return (male if sex == "male" else male * 0.85) * _ML_MIN
 
 
-def dose_rate(view: OrderView) -> tuple[float, Dimension] | None:
-    """The daily dose in base units with its dimension, for a plain scheduled dose of one ingredient."""
-    order = view.order
-    dose, frequency = order.dose, order.frequency
-    if order.daily_dose is not None or order.rate is not None or len(view.ingredients) != 1:
+def dose(view: OrderView) -> tuple[Fraction, Dimension] | None:
+    """The dose of one administration in base units, exactly, where it is one plain amount of one ingredient."""
+    stated = view.order.dose
+    if stated is None or stated.comparator or stated.upper is not None or len(view.ingredients) != 1:
         return None
-    if dose is None or frequency is None or order.max_per_day is not None:
-        return None
-    if dose.comparator or dose.upper is not None or frequency.comparator or frequency.upper is not None:
-        return None
-    amount, times = own_factor(dose.unit), own_factor(frequency.unit)
-    if amount is None or times is None or times[1] != _PER_TIME or len(amount[1]) != 1:
+    amount = own_factor(stated.unit)
+    if amount is None or len(amount[1]) != 1:
         return None
     name, power = amount[1][0]
-    if power != 1 or name.startswith("{") or name == "m":
+    if power != 1 or name[0] == "{" or name in ("m", "s"):
         return None
-    return float(dose.value) * amount[0] * float(frequency.value) * times[0], _rate(name)
+    return to_base(stated.value, parse_unit(stated.unit)), amount[1]
 
 
-def exact_dose_rate(view: OrderView) -> Fraction:
-    """The daily dose that `dose_rate` gives, as an exact fraction."""
-    dose, frequency = view.order.dose, view.order.frequency
-    assert dose is not None
-    assert frequency is not None
-    amount = to_base(dose.value, parse_unit(dose.unit))
-    return amount * to_base(frequency.value, parse_unit(frequency.unit))
+def frequency(view: OrderView) -> tuple[Fraction, Dimension] | None:
+    """The frequency in base units, exactly, where it is one plain count a time."""
+    stated = view.order.frequency
+    if stated is None or stated.comparator or stated.upper is not None:
+        return None
+    times = own_factor(stated.unit)
+    if times is None or times[1] != _PER_TIME:
+        return None
+    return to_base(stated.value, parse_unit(stated.unit)), _PER_TIME
+
+
+def dose_rate(view: OrderView) -> tuple[Fraction, Dimension] | None:
+    """The daily dose in base units, exactly, for a plain scheduled or as-needed dose without a ceiling."""
+    order = view.order
+    if order.daily_dose is not None or order.rate is not None or order.max_per_day is not None:
+        return None
+    amount, times = dose(view), frequency(view)
+    if amount is None or times is None:
+        return None
+    return amount[0] * times[0], _rate(amount[1][0][0])
+
+
+def treatment_time(chart: Chart, view: OrderView) -> tuple[Interval, Dimension] | None:
+    """Time since the first order of the ingredient by this route, where every start is one whole day."""
+    first = None
+    for other in chart.views:
+        if other is not view:
+            if other.ingredients != view.ingredients and set(other.ingredients).isdisjoint(view.ingredients):
+                continue
+            if other.order.status in ("entered-in-error", "cancelled"):
+                continue
+            if other.route is not None and view.route is not None and other.route != view.route:
+                continue
+        start = other.order.start
+        if start is None or start.first != start.last:
+            return None
+        first = start.first if first is None else min(first, start.first)
+    if first is None:
+        return None
+    low = Fraction(max(0, chart.as_of - first) * 86400)
+    closed = chart.patient.complete.orders == "closed"
+    return Interval(low, low if closed else None), _TIME
 
 
 @lru_cache(maxsize=64)

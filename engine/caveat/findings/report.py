@@ -146,7 +146,11 @@ class RecordNote:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything concluded on one patient at `as_of` (ISO date)."""
+    """Everything concluded on one patient at `as_of` (ISO date).
+
+    `uncovered` are recognised ingredients that no rule of the ruleset is about: about them the
+    report says nothing, clear or not.
+    """
 
     patient: str
     as_of: str
@@ -158,6 +162,7 @@ class Report:
     errors: tuple[RecordError, ...] = ()
     notes: tuple[RecordNote, ...] = ()
     evaluator: str = ""
+    uncovered: tuple[str, ...] = ()
 
     def _of(self, status: Status) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.status is status and f.suppressed_by is None)

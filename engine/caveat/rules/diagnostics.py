@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Level = Literal["error", "warning"]
+LONGEST = 400
+"""Characters of a title, reason or hint that are kept: a rule may hold a text of megabytes."""
 Path = tuple[str | int, ...]
 
 
@@ -78,7 +80,7 @@ class Problems:
         rule: str = "",
     ) -> None:
         """Record one problem; a repeat of the same problem at the same place is kept once."""
-        new = Diagnostic(code, title, place, why, hint, level, rule)
+        new = Diagnostic(code, _shortened(title), place, _shortened(why), _shortened(hint), level, rule)
         if new not in self.found:
             self.found.append(new)
 
@@ -88,7 +90,13 @@ class Problems:
         return [d for d in self.found if d.level == "error"]
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 60]}... ({len(text)} characters)"
+
+
 def did_you_mean(word: str, known: Iterable[str], *, many: int = 1) -> str:
-    """`Did you mean x?` for close names, else an empty string."""
+    """`Did you mean x?` for close names, else an empty string; nothing is close to a very long word."""
+    if len(word) > 80:
+        return ""
     close = difflib.get_close_matches(word, list(known), n=many, cutoff=0.6)
     return f"Did you mean {' or '.join(close)}?" if close else ""

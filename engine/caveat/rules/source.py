@@ -7,6 +7,7 @@ encodings than UTF-8, nesting past 60 levels.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,6 +17,8 @@ import yamlcore
 
 from caveat.rules.diagnostics import Path, Place, Problems
 
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""Where YAML ends a line; str.splitlines ends it at form feeds too, and would count other lines."""
 MAX_DEPTH = 60
 MAX_BYTES = 8 * 2**20
 
@@ -77,7 +80,7 @@ def read_text(raw: bytes, name: str, problems: Problems) -> Source | None:
             hint="Save the file as UTF-8.",
         )
         return None
-    source = Source(name, text.splitlines())
+    source = Source(name, _BREAK.split(text))
     try:
         node = yaml.compose(text, Loader=yamlcore.CCoreLoader)
     except yaml.YAMLError as error:
