@@ -92,11 +92,11 @@ def make_patients(count: int, ingredients: Sequence[str], seed: int = 2) -> tupl
         taken = tuple(draw.sample(names, draw.randint(4, min(12, len(names)))))
         drawn = {
             "age": float(draw.randint(18, 95)),
-            "weight": round(draw.gauss(76, 16), 1),
+            "weight": round(max(35, draw.gauss(76, 16)), 1),
             "serum_creatinine": round(max(0.3, draw.gauss(1.1, 0.45)), 2),
-            "potassium": round(draw.gauss(4.3, 0.6), 1),
+            "potassium": round(max(2, draw.gauss(4.3, 0.6)), 1),
         }
-        known = tuple((k, max(v, 1.0)) for k, v in drawn.items() if k == "age" or draw.random() >= 0.1)
+        known = tuple((k, v) for k, v in drawn.items() if k == "age" or draw.random() >= 0.1)
         found.append(NeutralPatient(f"n{index}", taken, known))
     return tuple(found)
 

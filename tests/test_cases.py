@@ -41,7 +41,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(params=EVALUATORS)
 def name(request: pytest.FixtureRequest) -> str:
     if request.param == "durable" and importlib.util.find_spec("durable") is None:
-        pytest.skip("durable-rules is not installed (it does not run on Python 3.13); the extra durable runs this")
+        pytest.skip(
+            "durable-rules is not installed (it does not run on Python 3.13); the extra durable runs this"
+        )
     return str(request.param)
 
 

@@ -120,3 +120,95 @@ def rejects(found: Any) -> list[Reject]:
 
 def patients(found: Any) -> list[Patient]:
     return [one for one in found if isinstance(one, Patient)]
+
+
+SUBJECT = {"reference": "Patient/p1"}
+
+
+def coding(system: str, code: str, display: str = "") -> dict[str, Any]:
+    """A CodeableConcept of one coding."""
+    return {"coding": [{"system": system, "code": code, **({"display": display} if display else {})}]}
+
+
+def stated(code: str, at: str | None = "2026-01-05", system: str = LOINC, **value: Any) -> dict[str, Any]:
+    """An Observation of a circumstance; its id follows from what it says."""
+    made = observation(f"{code}-{at}-{value}", code=coding(system, code), **value)
+    made["effectiveDateTime"] = at
+    return made
+
+
+def context(code: str, at: str | None = "2026-01-05", **value: Any) -> dict[str, Any]:
+    return stated(code, at, "urn:caveat:context", **value)
+
+
+def whole(code: str, *references: str, reason: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A List in force, of entries or empty for a reason."""
+    made: dict[str, Any] = {
+        "resourceType": "List",
+        "id": f"list-{code}",
+        "status": "current",
+        "mode": "snapshot",
+        "subject": SUBJECT,
+        "code": coding(LOINC, code),
+    }
+    if references:
+        made["entry"] = [{"item": {"reference": one}} for one in references]
+    if reason is not None:
+        made["emptyReason"] = coding("http://terminology.hl7.org/CodeSystem/list-empty-reason", reason)
+    return {**made, **fields}
+
+
+def dispense(
+    identity: str = "d1", request: str | None = "MedicationRequest/o1", **fields: Any
+) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "resourceType": "MedicationDispense",
+        "id": identity,
+        "status": "completed",
+        "subject": SUBJECT,
+        "medicationCodeableConcept": {"text": "Baclofen 10 mg  tablet"},
+        "whenHandedOver": "2026-01-02",
+    }
+    if request is not None:
+        made["authorizingPrescription"] = [{"reference": request}]
+    return {**made, **fields}
+
+
+def administration(
+    identity: str = "m1", at: str = "2026-01-02", request: str | None = "MedicationRequest/o1", **fields: Any
+) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "resourceType": "MedicationAdministration",
+        "id": identity,
+        "status": "completed",
+        "subject": SUBJECT,
+        "medicationCodeableConcept": {"text": "baclofen 10 mg tablet"},
+        "effectiveDateTime": at,
+    }
+    if request is not None:
+        made["request"] = {"reference": request}
+    return {**made, **fields}
+
+
+def procedure(code: dict[str, Any], status: str = "completed", **fields: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Procedure",
+        "id": "pr1",
+        "status": status,
+        "subject": SUBJECT,
+        "code": code,
+        "performedDateTime": "2026-01-03",
+        **fields,
+    }
+
+
+def encounter(code: str, start: str, identity: str = "e1", **fields: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Encounter",
+        "id": identity,
+        "status": "in-progress",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": code},
+        "subject": SUBJECT,
+        "period": {"start": start},
+        **fields,
+    }

@@ -90,6 +90,38 @@ def test_an_unknown_unit_survives_the_round_trip() -> None:
     assert read_native(json.dumps(to_native(patient))) == patient
 
 
+@pytest.mark.parametrize(
+    ("record", "path", "hint"),
+    [
+        ({"weight": "78"}, "$.weight", "'78 kg'"),
+        ({"height": {"value": "172", "at": "2026-01-01"}}, "$.height", "'172 cm'"),
+        ({"serum_creatinine": "<0.8"}, "$.serum_creatinine", "mg/dL"),
+        ({"egfr": "60"}, "$.egfr", "mL/min/{1.73_m2}"),
+        ({"age": "70"}, "$.age", "'70 a'"),
+        ({"observations": [{"concept": "weight", "value": "78"}]}, "$.observations[0].value", "'78 kg'"),
+    ],
+)
+def test_a_measurement_without_its_unit_is_refused(record: dict[str, Any], path: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_native({"id": "x", **record})
+    assert caught.value.path == path
+    assert hint in str(caught.value)
+
+
+def test_a_missing_unit_is_told_with_the_other_faults() -> None:
+    with pytest.raises(InputError) as caught:
+        read_native({"id": "x", "weight": "78", "sexx": "female"})
+    assert "$.weight" in str(caught.value)
+    assert "did you mean 'sex'" in str(caught.value)
+
+
+def test_numbers_that_are_plain_by_nature_are_read() -> None:
+    given = {"id": "x", "weight": "78 kg", "observations": [{"concept": "inr", "value": "2.5"}]}
+    found = read_native(given)
+    assert found.observations is not None
+    assert str(found.observations[0].value) == "2.5"
+
+
 def test_unknown_and_empty_stay_apart() -> None:
     assert to_native(Patient(id="x")) == {"id": "x"}
     assert to_native(Patient(id="x", orders=())) == {"id": "x", "orders": []}

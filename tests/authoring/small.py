@@ -1,4 +1,4 @@
-"""A small vocabulary and small rulesets, written to a folder, for tests of authoring, checks and the loader."""
+"""A small vocabulary and small rulesets, written to a folder, for tests that need no more."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ CONCEPTS = {
     ),
     "words.tsv": "word\tkind\tnote\n",
     "classes.yaml": (
-        "- {id: opioid, title: Opioids, definition: test}\n- {id: sedative, title: Sedatives, definition: test}\n"
+        "- {id: opioid, title: Opioids, definition: test}\n"
+        "- {id: sedative, title: Sedatives, definition: test}\n"
     ),
     "forms.yaml": "- {id: tablet, title: Tablet, route: oral}\n",
     "routes.yaml": (
-        "- {id: oral, title: Oral}\n- {id: intrathecal, title: Intrathecal}\n- {id: topical, title: Topical}\n"
+        "- {id: oral, title: Oral}\n"
+        "- {id: intrathecal, title: Intrathecal}\n"
+        "- {id: topical, title: Topical}\n"
     ),
     "observations.yaml": (
-        "- {id: serum_creatinine, title: Serum creatinine, kind: laboratory, unit: mg/dL, analyte: creatinine}\n"
+        "- {id: serum_creatinine, title: Creatinine, kind: laboratory, unit: mg/dL, analyte: creatinine}\n"
         "- {id: creatinine_clearance, title: Creatinine clearance, kind: laboratory, unit: mL/min}\n"
         "- {id: potassium, title: Potassium, kind: laboratory, unit: mmol/L}\n"
         "- {id: weight, title: Weight, kind: vital, unit: kg}\n"

@@ -21,7 +21,9 @@ FILES = {
     "concepts/names.tsv": "name\tids\tkind\troute\tsource\nLioresal\tbaclofen\tbrand\t\ttest\n",
     "concepts/products.tsv": "system\tcode\tids\troute\tform\tname\tsource\n",
     "concepts/value_set_codes.tsv": "value_set\tcode\tdisplay\tsource\n",
-    "concepts/class_members.tsv": "class\tingredient\tsource\nopioid\tmorphine\ttest\nsedative\tdiazepam\ttest\n",
+    "concepts/class_members.tsv": (
+        "class\tingredient\tsource\nopioid\tmorphine\ttest\nsedative\tdiazepam\ttest\n"
+    ),
     "concepts/words.tsv": "word\tkind\tnote\nmg\tunit\t\ntablet\tform\t\n",
     "concepts/classes.yaml": (
         "- {id: opioid, title: Opioids, definition: test}\n"
@@ -30,8 +32,8 @@ FILES = {
     "concepts/forms.yaml": "- {id: tablet, title: Tablet, route: oral, spellings: [tablet]}\n",
     "concepts/routes.yaml": "- {id: oral, title: Oral}\n- {id: intrathecal, title: Intrathecal}\n",
     "concepts/observations.yaml": (
-        "- {id: serum_creatinine, title: Serum creatinine, kind: laboratory, unit: mg/dL, analyte: creatinine,"
-        " possible: [0.01, 100], loinc: {2160-0: {display: Creatinine}}}\n"
+        "- {id: serum_creatinine, title: Serum creatinine, kind: laboratory, unit: mg/dL,"
+        " analyte: creatinine, possible: [0.01, 100], loinc: {2160-0: {display: Creatinine}}}\n"
         "- {id: creatinine_clearance, title: Creatinine clearance, kind: laboratory, unit: mL/min}\n"
         "- {id: weight, title: Weight, kind: vital, unit: kg}\n"
         "- {id: height, title: Height, kind: vital, unit: cm}\n"
@@ -45,7 +47,13 @@ FILES = {
     "sources.yaml": """\
 format: 1
 sources:
-- {id: book, publisher: Press, title: The Book of Doses, version: 2nd, licence: none, retrieved: "2026-01-01", kind: other}
+- id: book
+  publisher: Press
+  title: The Book of Doses
+  version: 2nd
+  licence: none
+  retrieved: "2026-01-01"
+  kind: other
 """,
     "baclofen/ledger.yaml": """\
 format: 1

@@ -133,11 +133,17 @@ def test_a_superseded_finding_is_not_clear() -> None:
 @pytest.mark.parametrize("evaluator", ["reference", "inprocess"])
 @pytest.mark.parametrize("record", [RECORD, patients.patient({"id": "p", "orders": [ONE]})])
 def test_a_rule_that_raises_is_an_error_and_harms_no_other(evaluator: str, record: Patient) -> None:
-    sound = [rule("fires"), rule("quiet", Always(negated=True)), rule("open", OrderIsLeaf(0, "tapered", ("true",)))]
+    sound = [
+        rule("fires"),
+        rule("quiet", Always(negated=True)),
+        rule("open", OrderIsLeaf(0, "tapered", ("true",))),
+    ]
     broken = [rule("broken", BROKEN), rule("broken.exception", Always(), BROKEN)]
     expected = judged(*sound, record=record, evaluator=evaluator)
     report = judged(sound[0], broken[0], sound[1], broken[1], sound[2], record=record, evaluator=evaluator)
-    assert [f for f in map(shape, report.findings) if "broken" not in f[0]] == [*map(shape, expected.findings)]
+    assert [f for f in map(shape, report.findings) if "broken" not in f[0]] == [
+        *map(shape, expected.findings)
+    ]
     failed = [f for f in report.findings if f.status is Status.ERROR]
     assert {f.rule.id for f in failed} == {"broken", "broken.exception"}
     assert len(failed) == 2 * len([o for o in record.orders or () if o.text == "baclofen"])
@@ -185,7 +191,9 @@ def test_every_difference_of_a_second_opinion_is_an_error(how: str, wrong_first:
 
 
 @needs_durable
-@pytest.mark.parametrize("pair", [("inprocess", "reference"), ("inprocess", "durable"), ("durable", "reference")])
+@pytest.mark.parametrize(
+    "pair", [("inprocess", "reference"), ("inprocess", "durable"), ("durable", "reference")]
+)
 def test_agreeing_opinions_add_nothing(pair: tuple[str, str]) -> None:
     source = Seeded(11)
     for index in range(25):

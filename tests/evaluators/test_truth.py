@@ -24,7 +24,9 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("row", rows("truth_tables.csv"), ids=lambda row: " ".join(filter(None, row.values())))
+@pytest.mark.parametrize(
+    "row", rows("truth_tables.csv"), ids=lambda row: " ".join(filter(None, row.values()))
+)
 def test_truth_tables(row: dict[str, str]) -> None:
     a, b, result = BY_NAME[row["a"]], BY_NAME.get(row["b"]), BY_NAME[row["result"]]
     if b is None:

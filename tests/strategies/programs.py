@@ -12,7 +12,7 @@ from caveat.compile.nodes import Leaf, Node
 from caveat.compile.program import CompiledRule, Exclusion, Program, SubjectKind, Texts
 from caveat.compile.serial import seal
 from caveat.findings.severity import SEVERITIES
-from caveat.intervals import Interval
+from caveat.intervals import Interval, exactly
 from caveat.units import parse_unit, to_base
 from strategies import vocabulary as v
 from strategies.sources import Drawn, Source, maybe, some
@@ -112,11 +112,7 @@ def sum_leaf(source: Source) -> Leaf:
     times = source.pick((None, "daily_dose"))
     unit, bounds = ("mg/d", (20, 60)) if times else ("1", (1, 2, 3))
     target, shown = interval(source, unit, bounds)
-    weights = tuple(
-        (name, Interval(w, w))
-        for name in scope
-        if (w := to_base(Decimal(source.number(0, 2)), parse_unit("1"))) is not None
-    )
+    weights = tuple((name, exactly(source.number(0, 2))) for name in scope)
     return nodes.SumLeaf(weights, label, times, target, unit, shown, source.chance(30))
 
 
@@ -193,7 +189,7 @@ def node(source: Source, subject: SubjectKind, depth: int = 3, *, known: bool = 
     kind = source.pick((nodes.All, nodes.AnyOf, nodes.AtLeast))
     if kind is nodes.AtLeast:
         return nodes.AtLeast(source.number(1, len(parts)), parts)
-    return kind(parts)
+    return nodes.All(parts) if kind is nodes.All else nodes.AnyOf(parts)
 
 
 def rule(source: Source, index: int, *, known: bool = True) -> CompiledRule:

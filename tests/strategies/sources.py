@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from hypothesis import strategies as st
 
@@ -31,19 +31,19 @@ class Source(Protocol):
 
 
 class Drawn:
-    """From Hypothesis."""
+    """From Hypothesis: the `draw` of a composite strategy or of `st.data()`."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
         self._draw = draw
 
     def pick(self, values: Sequence[T]) -> T:
-        return self._draw(st.sampled_from(values))
+        return cast(T, self._draw(st.sampled_from(values)))
 
     def number(self, low: int, high: int) -> int:
-        return self._draw(st.integers(low, high))
+        return int(self._draw(st.integers(low, high)))
 
     def chance(self, percent: int) -> bool:
-        return self._draw(st.integers(0, 99)) >= 100 - percent
+        return bool(self._draw(st.integers(0, 99)) >= 100 - percent)
 
 
 class Seeded:

@@ -51,7 +51,8 @@ def test_case_strength_and_form_never_change_the_ingredient(id: str, case: objec
     name = TERMINOLOGY.ingredient(id).name
     text = case(name) + "".join(ends)  # type: ignore[operator]
     found = resolve(TERMINOLOGY, (), text)
-    assert found.ingredients == (id,) and not found.unrecognised, text
+    assert found.ingredients == (id,), text
+    assert not found.unrecognised, text
 
 
 SALTS = ["hydrochloride", "sodium", "sulfate", "maleate", "potassium", "mesylate", "calcium", "acetate"]
@@ -78,7 +79,8 @@ def test_accents_and_invisible_characters_never_change_the_ingredient(name: str,
 @given(st.text(alphabet="bcdfghjklmnpqrstvwxz", min_size=7, max_size=14))
 def test_letters_without_vowels_never_mean_an_ingredient(text: str) -> None:
     found = resolve(TERMINOLOGY, (), text)
-    assert found.ingredients == () and found.unrecognised
+    assert found.ingredients == ()
+    assert found.unrecognised
 
 
 @given(st.text(max_size=60))
@@ -109,7 +111,8 @@ def test_one_edit_never_means_another_substance_silently(pair: tuple[str, str]) 
     name, written = pair
     found = resolve(TERMINOLOGY, (), written)
     if not found.ingredients:
-        assert found.unrecognised and found.leftover == (written,)
+        assert found.unrecognised
+        assert found.leftover == (written,)
         return
     same = bool(set(found.ingredients) & set(resolve(TERMINOLOGY, (), name).ingredients))
     assert same or frozenset((name, written)) in COLLISIONS, f"{written} means {found.ingredients}"
@@ -147,4 +150,5 @@ def test_collisions_are_exactly_those_recorded() -> None:
 @pytest.mark.parametrize("word", ["arb", "opi", "zepam", "olol", "mab"])
 def test_a_piece_of_a_name_means_nothing(terminology: Terminology, word: str) -> None:
     found = resolve(terminology, (), word)
-    assert found.ingredients == () and found.unrecognised
+    assert found.ingredients == ()
+    assert found.unrecognised

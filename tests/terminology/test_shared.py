@@ -1,4 +1,4 @@
-"""Every medication and observation of the shared sample data is understood, but for those listed with a reason."""
+"""Every medication of the shared sample data is understood, but for those listed with a reason."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def test_a_rebuild_gives_the_same_tables(shared_dir: Path, concepts_dir: Path, t
     if not (shared_dir / "data" / "terminology").is_dir():
         pytest.skip("needs the source data in ../shared; lay it beside the checkout to run this")
     spec = importlib.util.spec_from_file_location("build_concepts", ROOT / "scripts" / "build_concepts.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.build(shared_dir / "data", tmp_path) == []
@@ -82,7 +83,8 @@ def test_a_rebuild_gives_the_same_tables(shared_dir: Path, concepts_dir: Path, t
 
 def test_a_source_row_nobody_decided_on_stops_the_rebuild(shared_dir: Path, tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("build_concepts", ROOT / "scripts" / "build_concepts.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     data = tmp_path / "data"
@@ -99,5 +101,6 @@ def test_a_source_row_nobody_decided_on_stops_the_rebuild(shared_dir: Path, tmp_
     text = draft.read_text("utf-8") + "foozinol,999999,nobody,,\n"
     (lists / "ingredients" / "ingredients_draft.csv").write_text(text, "utf-8")
     problems = module.build(data, tmp_path / "out")
-    assert len(problems) == 1 and "foozinol" in problems[0]
+    assert len(problems) == 1
+    assert "foozinol" in problems[0]
     assert not (tmp_path / "out").exists()

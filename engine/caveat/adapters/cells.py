@@ -44,7 +44,7 @@ def record(given: dict[str, str], faults: Faults) -> dict[str, Any]:
     for name, cell in given.items():
         if not cell or name == "patient_id":
             continue
-        if name in (*MEASURES, "age", "gestation") and _is_bare(cell):
+        if name in (*MEASURES, "age", "gestation") and is_bare(cell):
             faults.append(
                 (name, "a number without its unit; write it with one, such as 70 kg", shorten(cell))
             )
@@ -79,8 +79,9 @@ def record(given: dict[str, str], faults: Faults) -> dict[str, Any]:
     return found
 
 
-def _is_bare(cell: str) -> bool:
-    return re.fullmatch(r"[<>=+\-\s]*[0-9.]+", cell) is not None
+def is_bare(cell: str) -> bool:
+    """Whether the text is a number, perhaps with a comparator, and no unit."""
+    return re.fullmatch(r"[<>=≤≥+\-\s]*[0-9][0-9.,]*\s*", cell) is not None
 
 
 def _sex(cell: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from caveat.adapters.cells import is_bare
 from caveat.adapters.fhir import decode
 from caveat.adapters.reject import shorten
 from caveat.dates import When
@@ -66,12 +67,24 @@ _SYNONYMS: Final = {
 }
 
 
+# The measurements that a record states by name, with the unit that a hint shows.
+UNITS: Final = {
+    "age": "a",
+    "gestation": "wk",
+    "weight": "kg",
+    "height": "cm",
+    "serum_creatinine": "mg/dL",
+    "creatinine_clearance": "mL/min",
+    "egfr": "mL/min/{1.73_m2}",
+}
+Fault = tuple[str, str, str, str]
+"""Path, message, value and code of one thing that is wrong."""
+
+
 class RecordError(InputError):
     """Every fault of one record; `summary` is the first alone and `also` the others, a line each."""
 
-    def __init__(
-        self, *, faults: list[tuple[str, str, str, str]], also: tuple[str, ...], source: str
-    ) -> None:
+    def __init__(self, *, faults: list[Fault], also: tuple[str, ...], source: str) -> None:
         path, self.summary, value, code = faults[0]
         self.also = also
         listed = "".join(f"\n  also: {other}" for other in also)
@@ -97,12 +110,15 @@ def read_native(record: Mapping[str, Any] | bytes | str, *, source: str = "") ->
         raise InputError(
             "a record is a JSON object", code="not-a-record", source=source, value=shorten(value)
         )
+    bare = _without_unit(value)
     try:
         found = Patient.model_validate(dict(value))
     except ValidationError as error:
-        raise _explained(error, source) from None
+        raise _explained(error, source, bare) from None
     except RecursionError:
         raise decode.too_deep() from None
+    if bare:
+        raise _record_error(bare, source)
     return found if found.source or not source else found.model_copy(update={"source": source})
 
 
@@ -131,8 +147,13 @@ def _parse(data: bytes, source: str) -> Any:
         raise InputError(f"not JSON: {shorten(str(error))}", code="not-json", source=source) from None
 
 
-def _explained(error: ValidationError, source: str) -> RecordError:
+def _explained(error: ValidationError, source: str, bare: list[Fault]) -> RecordError:
     faults = [_fault(dict(one)) for one in error.errors(include_url=False, include_context=False)]
+    known = {path for path, *_ in faults}
+    return _record_error([*faults, *(one for one in bare if one[0] not in known)], source)
+
+
+def _record_error(faults: list[Fault], source: str) -> RecordError:
     others = [
         f"{path}: {message}" + (f" (found {value})" if value else "")
         for path, message, value, _ in faults[1:]
@@ -140,7 +161,23 @@ def _explained(error: ValidationError, source: str) -> RecordError:
     return RecordError(faults=faults, also=tuple(others), source=source)
 
 
-def _fault(one: dict[str, Any]) -> tuple[str, str, str, str]:
+def _without_unit(record: Mapping[str, Any]) -> list[Fault]:
+    """A fault for each measurement that is a number as text alone: it would pass for a plain count."""
+    stated = [(f"$.{name}", record.get(name), name) for name in UNITS]
+    observations = record.get("observations")
+    for place, one in enumerate(observations if isinstance(observations, (list, tuple)) else ()):
+        if isinstance(one, Mapping) and isinstance(one.get("concept"), str) and one["concept"] in UNITS:
+            stated.append((f"$.observations[{place}].value", one.get("value"), one["concept"]))
+    faults: list[Fault] = []
+    for path, given, name in stated:
+        value = given.get("value") if isinstance(given, Mapping) and "unit" not in given else given
+        if isinstance(value, str) and is_bare(value):
+            hint = f"a measurement needs its unit: write it as '{value.strip()} {UNITS[name]}'"
+            faults.append((path, hint, shorten(value), "unit-missing"))
+    return faults
+
+
+def _fault(one: dict[str, Any]) -> Fault:
     """Path, message, value and code of one of pydantic's errors, in plain words."""
     kind, where = one["type"], tuple(one["loc"])
     path = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{shorten(step, 60)}" for step in where)

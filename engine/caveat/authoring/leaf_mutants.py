@@ -10,7 +10,7 @@ from caveat.authoring.clauses import clause
 from caveat.authoring.prepared import Ranged, step_of
 from caveat.compile import nodes
 from caveat.compile.nodes import Leaf
-from caveat.facts.catalog import CHOICES
+from caveat.facts.catalog import CHOICES, PATIENT_NUMBERS
 from caveat.intervals import Interval
 
 Change = tuple[str, str, Leaf]
@@ -18,8 +18,6 @@ FIVE = Fraction(1, 20)
 THOUSAND = 1000
 _PICKS = ("latest", "lowest", "highest")
 _STATUSES = ("active", "past", "ever")
-_SINGLE = ("age", "gestation")
-"""Numbers of which there is one value, so that none is picked."""
 _WEIGHTS = ("actual", "ideal", "adjusted")
 _FLAGS = ("as_needed", "tapered", "continued")
 _FIXED = {
@@ -154,7 +152,8 @@ def _scaled(target: Interval, factor: Fraction) -> Interval:
 
 
 def _number(leaf: nodes.NumberLeaf) -> Iterator[Change]:
-    single = leaf.fact in _SINGLE or leaf.fact.endswith("_age")
+    known = PATIENT_NUMBERS.get(leaf.fact)
+    single = leaf.fact.endswith("_age") or (known is not None and known.derived)
     for pick in _PICKS:
         if pick != leaf.pick and not single:
             yield f"pick-{pick}", f"pick {leaf.pick} became {pick}", replace(leaf, pick=pick)

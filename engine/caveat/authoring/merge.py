@@ -17,5 +17,7 @@ def merge(base: Any, given: Any) -> Any:
         if value is None:
             result.pop(key, None)
         else:
-            result[key] = merge(result.get(key), value) if isinstance(value, dict) else value
+            below = result.get(key)
+            inner = below if isinstance(below, dict) else {}
+            result[key] = merge(inner, value) if isinstance(value, dict) else value
     return result

@@ -10,13 +10,12 @@ from caveat.authoring.case_files import PlacedCase
 from caveat.compile import nodes
 from caveat.compile.nodes import Leaf, Node
 from caveat.compile.program import CompiledRule
-from caveat.evaluators.leaves import judge
 from caveat.evaluators.reference import Trace, trace
 from caveat.evaluators.subjects import Subject, subjects
 from caveat.facts.chart import Chart
 from caveat.intervals import Interval
 from caveat.terminology.concepts import Terminology
-from caveat.truth import TRUE, Truth
+from caveat.truth import FALSE, TRUE, Truth
 from caveat.units import parse_unit
 
 Ranged = nodes.NumberLeaf | nodes.OrderNumberLeaf | nodes.CountLeaf | nodes.SumLeaf
@@ -95,11 +94,7 @@ def unseen_sides(cases: list[Prepared], bound: Bound) -> list[str]:
     """What no case shows of a limit: the limit itself, or a value close to it on the other side."""
     if bound.leaf.target.exact is not None:
         found = [] if _seen(cases, bound.leaf, bound.leaf.target) else [f"exactly {bound.text}"]
-        other = any(
-            judge(replace(bound.leaf, negated=False), case.chart, subject).truth == 0
-            for case in cases
-            for subject in case.subjects
-        )
+        other = FALSE in truths(cases, replace(bound.leaf, negated=False))
         return found if other else [*found, f"another value than {bound.text}"]
     exactly = Interval(bound.value, bound.value)
     found = [] if _seen(cases, bound.leaf, exactly) else [f"exactly {bound.text}"]
@@ -117,8 +112,7 @@ def unseen_sides(cases: list[Prepared], bound: Bound) -> list[str]:
 
 
 def _seen(cases: list[Prepared], leaf: Ranged, target: Interval) -> bool:
-    probe = replace(leaf, target=target, negated=False)
-    return any(judge(probe, case.chart, subject).truth == TRUE for case in cases for subject in case.subjects)
+    return TRUE in truths(cases, replace(leaf, target=target, negated=False))
 
 
 def step_of(leaf: Leaf) -> Fraction:

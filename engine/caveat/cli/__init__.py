@@ -35,6 +35,8 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one call. No error leaves as an exception, unless `--traceback` is given."""
+    # Plugins of pydantic are other packages' code and take long to look for.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     given = list(arguments)
     end = given.index("--") if "--" in given else len(given)
     traceback = "--traceback" in given[:end]

@@ -7,8 +7,6 @@ from typing import Any, Final
 
 import click
 
-from caveat import __version__
-
 COMMANDS: Final = {
     "screen": "Judge patient records against the rules.",
     "explain": "Show how one rule was judged on a patient, with every value.",
@@ -71,7 +69,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="caveat is not a medical device. Rules are drafts until a site reviews them.",
 )
-@click.version_option(__version__, prog_name="caveat", message="%(prog)s %(version)s")
+@click.version_option(package_name="caveat", prog_name="caveat", message="%(prog)s %(version)s")
 @click.option("--traceback", is_flag=True, help="Show where an unexpected error came from.")
 def caveat(traceback: bool) -> None:
     """Graded, explained alerts from patient records. Missing data never count as an all-clear.

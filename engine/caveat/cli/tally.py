@@ -27,7 +27,7 @@ class Tally:
     cannot_assess: int = 0
     unrecognised: int = 0
     failed: int = 0
-    unused: int = 0
+    faults: int = 0
     notes: int = 0
     rejected: int = 0
     harmless: int = 0
@@ -41,7 +41,7 @@ class Tally:
         self.unrecognised += len(report.unrecognised)
         failed = sum(error.code in CHECK_FAILED for error in report.errors)
         self.failed += failed
-        self.unused += len(report.errors) - failed
+        self.faults += len(report.errors) - failed
         self.notes += sum(note.count for note in report.notes)
 
     def reject(self, found: Reject) -> None:
@@ -55,7 +55,7 @@ class Tally:
         """2 when the check failed somewhere, else 3 for bad input, else 1 for findings, else 0."""
         if self.failed:
             return 2
-        if self.rejected or self.unused or not self.patients:
+        if self.rejected or self.faults or not self.patients:
             return 3
         if fail_on is not None:
             grave = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
@@ -76,7 +76,7 @@ class Tally:
             f"{self.cannot_assess} could not be assessed",
             f"{self.unrecognised} not recognised",
             f"{self.rejected} rejected",
-            f"{counted(self.unused, 'value')} not used",
+            f"{counted(self.faults, 'fault')} in records",
             counted(self.notes, "note"),
         ]
         if self.failed:

@@ -50,7 +50,7 @@ NO_ORDERS = RecordRule()
 
 def assemble(chart: Chart, outcomes: Iterable[Outcome], rules: Ruleset, evaluator: str) -> Report:
     """The report of one patient."""
-    kept = [o for o in outcomes if o.status is not Status.NOT_MET]
+    kept = once_a_pair(o for o in outcomes if o.status is not Status.NOT_MET)
     suppressed = superseded(kept)
     findings = [_finding(o, chart, rules, suppressed.get(index)) for index, o in enumerate(kept)]
     if chart.patient.orders is None:
@@ -99,22 +99,41 @@ def uncovered(chart: Chart, rules: Ruleset) -> tuple[str, ...]:
     return tuple(found)
 
 
+def once_a_pair(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The outcomes without the second of two that say the same of the same two orders the other way round."""
+    kept: list[Outcome] = []
+    seen: set[tuple[str, tuple[str, ...], Status]] = set()
+    for outcome in outcomes:
+        if outcome.rule.subject == "pair":
+            key = (outcome.rule.id, tuple(sorted(outcome.subject.order_ids)), outcome.status)
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(outcome)
+    return kept
+
+
 def superseded(kept: list[Outcome]) -> dict[int, str]:
     """Index of each firing outcome that another firing one supersedes, and the rule that does.
 
     A rule supersedes another on the same orders: its own are all among the other's, or the other way.
+    What a rule suppresses never suppresses it in turn, so that of two at least one is shown.
     """
     firing = [(i, o) for i, o in enumerate(kept) if o.status is Status.FIRES]
     found: dict[int, str] = {}
-    for _, winner in firing:
+    for place, winner in firing:
         if not winner.rule.supersedes:
             continue
         ids = set(winner.subject.order_ids)
         for index, loser in firing:
-            if loser.rule.id in winner.rule.supersedes:
-                others = set(loser.subject.order_ids)
-                if ids <= others or others <= ids:
-                    found.setdefault(index, winner.rule.id)
+            if index == place or loser.rule.id not in winner.rule.supersedes:
+                continue
+            if found.get(place) == loser.rule.id:
+                continue
+            others = set(loser.subject.order_ids)
+            same = winner.subject.allergy_ids in ((), loser.subject.allergy_ids)
+            if same and (ids <= others or others <= ids):
+                found.setdefault(index, winner.rule.id)
     return found
 
 

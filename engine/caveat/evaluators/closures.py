@@ -50,19 +50,19 @@ class Closures:
             return _at_least(node.count, [self.node(part) for part in node.parts])
         found = self.known.get(node)
         if found is None:
-            self.known[node] = found = self._leaf(node, len(self.known))
+            self.known[node] = found = self._leaf(node, object())
         return found
 
-    def _leaf(self, leaf: Leaf, index: int) -> Closure:
+    def _leaf(self, leaf: Leaf, key: object) -> Closure:
         if isinstance(leaf, nodes.Always):
             return _constant(FALSE if leaf.negated else TRUE)
         if isinstance(leaf, nodes.NumberLeaf):
-            return number_closure(leaf, index)
+            return number_closure(leaf, key)
         if isinstance(leaf, nodes.OrderNumberLeaf):
             exact = order_number_closure(leaf)
             return quick_order_closure(leaf, exact) if leaf.prop in QUICK_PROPERTIES else exact
         if isinstance(leaf, nodes.ConditionLeaf):
-            return condition_closure(leaf, index)
+            return condition_closure(leaf, key)
         if isinstance(leaf, nodes.DoseMultipleLeaf):
             return dose_multiple_closure(leaf, general(leaf))
         if isinstance(leaf, nodes.OrderIsLeaf):
@@ -70,15 +70,15 @@ class Closures:
             if fast is not None:
                 return fast
         if isinstance(leaf, (nodes.KnownLeaf, nodes.ChoiceLeaf)) and leaf.fact == "child_pugh_class":
-            return child_pugh_closure(leaf, index)
+            return child_pugh_closure(leaf, key)
         if isinstance(leaf, nodes.KnownLeaf) and not leaf.fact.startswith("order."):
-            return known_closure(leaf, index)
+            return known_closure(leaf, key)
         if isinstance(leaf, nodes.SumLeaf) and leaf.times == "daily_dose":
-            return daily_sum_closure(leaf, index)
+            return daily_sum_closure(leaf, key)
         if isinstance(leaf, nodes.CountLeaf):
-            return count_closure(leaf, index)
+            return count_closure(leaf, key)
         if asks_patient_alone(leaf):
-            return once(leaf, index)
+            return once(leaf, key)
         return general(leaf)
 
 

@@ -18,25 +18,25 @@ from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 from caveat.units import parse_unit
 
 
-def known_closure(leaf: nodes.KnownLeaf, index: int) -> Closure:
-    exact, fact, negated = once(leaf, index), leaf.fact, leaf.negated
+def known_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
+    exact, fact, negated = once(leaf, key), leaf.fact, leaf.negated
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
-        if index in memo:
-            return cast(Truth, memo[index])
+        if key in memo:
+            return cast(Truth, memo[key])
         held = quick.known(chart, fact)
         if held is None:
             return exact(chart, first, second, allergy)
-        memo[index] = value = TRUE if held != negated else FALSE
+        memo[key] = value = TRUE if held != negated else FALSE
         return value
 
     return run
 
 
-def child_pugh_closure(leaf: nodes.KnownLeaf | nodes.ChoiceLeaf, index: int) -> Closure:
+def child_pugh_closure(leaf: nodes.KnownLeaf | nodes.ChoiceLeaf, key: object) -> Closure:
     """Without any fact of the liver every class is possible and none is known."""
-    exact = once(leaf, index)
+    exact = once(leaf, key)
     if isinstance(leaf, nodes.KnownLeaf):
         nothing: Truth = TRUE if leaf.negated else FALSE
     else:
@@ -44,27 +44,29 @@ def child_pugh_closure(leaf: nodes.KnownLeaf | nodes.ChoiceLeaf, index: int) -> 
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
-        if index in memo:
-            return cast(Truth, memo[index])
+        if key in memo:
+            return cast(Truth, memo[key])
         if quick.no_liver_facts(chart, touched(chart)):
-            memo[index] = nothing
+            memo[key] = nothing
             return nothing
         return exact(chart, first, second, allergy)
 
     return run
 
 
-def daily_sum_closure(leaf: nodes.SumLeaf, index: int) -> Closure:
+def daily_sum_closure(leaf: nodes.SumLeaf, key: object) -> Closure:
     """A sum of plain daily doses of recognised orders."""
-    exact, compare, negated = once(leaf, index), in_range(leaf.target), leaf.negated
+    exact, compare, negated = once(leaf, key), in_range(leaf.target), leaf.negated
     weights = {name: weight.low or Fraction(0) for name, weight in leaf.weights}
     dimension = parse_unit(leaf.unit).dimension
+    bounded = (leaf.target.low if negated else leaf.target.high) is not None
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
-        if index in memo:
-            return cast(Truth, memo[index])
-        if chart.patient.orders is None or chart.patient.complete.orders == "unknown":
+        if key in memo:
+            return cast(Truth, memo[key])
+        listed = chart.patient.complete.orders
+        if chart.patient.orders is None or listed == "unknown" or (bounded and listed != "closed"):
             return exact(chart, first, second, allergy)
         total = Fraction(0)
         for view in chart.counted:
@@ -77,23 +79,25 @@ def daily_sum_closure(leaf: nodes.SumLeaf, index: int) -> Closure:
                     return exact(chart, first, second, allergy)
                 total += weight * found[0]
         value = compare(Interval(total, total))
-        memo[index] = value = cast(Truth, 2 - value if negated else value)
+        memo[key] = value = cast(Truth, 2 - value if negated else value)
         return value
 
     return run
 
 
-def count_closure(leaf: nodes.CountLeaf, index: int) -> Closure:
+def count_closure(leaf: nodes.CountLeaf, key: object) -> Closure:
     """A count of recognised orders on a list that was given."""
-    exact, compare = once(leaf, index), in_range(leaf.target)
-    members, by_order = frozenset(leaf.ingredients), leaf.by == "order"
+    exact, compare = once(leaf, key), in_range(leaf.target)
+    members, by_order, negated = frozenset(leaf.ingredients), leaf.by == "order", leaf.negated
+    bounded = (leaf.target.low if negated else leaf.target.high) is not None
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
-        if index in memo:
-            return cast(Truth, memo[index])
+        if key in memo:
+            return cast(Truth, memo[key])
         patient = chart.patient
-        if leaf.negated or patient.orders is None or patient.complete.orders == "unknown":
+        listed = patient.complete.orders
+        if patient.orders is None or listed == "unknown" or (bounded and listed != "closed"):
             return exact(chart, first, second, allergy)
         names: set[str] = set()
         orders = 0
@@ -105,30 +109,31 @@ def count_closure(leaf: nodes.CountLeaf, index: int) -> Closure:
                 orders += 1
                 names |= inside_scope
         found = Fraction(orders if by_order else len(names))
-        memo[index] = value = compare(Interval(found, found))
+        value = compare(Interval(found, found))
+        memo[key] = value = cast(Truth, 2 - value if negated else value)
         return value
 
     return run
 
 
-def once(leaf: Leaf, index: int) -> Closure:
+def once(leaf: Leaf, key: object) -> Closure:
     """A leaf that asks the patient alone: judged once a chart."""
     nobody = Subject()
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
-        if index in memo:
-            return cast(Truth, memo[index])
-        memo[index] = value = judge(leaf, chart, nobody).truth
+        if key in memo:
+            return cast(Truth, memo[key])
+        memo[key] = value = judge(leaf, chart, nobody).truth
         return value
 
     return run
 
 
-def condition_closure(leaf: nodes.ConditionLeaf, index: int) -> Closure:
+def condition_closure(leaf: nodes.ConditionLeaf, key: object) -> Closure:
     """Nothing recorded that touches the sets is the usual case and is seen at once."""
     sets = frozenset(leaf.sets)
-    asked = general(leaf) if leaf.during_order else once(leaf, index)
+    asked = general(leaf) if leaf.during_order else once(leaf, key)
     absent: Truth | None = None if leaf.negated else FALSE
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:

@@ -97,7 +97,7 @@ def _quick_age(chart: Chart) -> float | None:
     return None if lived is None else lived * YEAR
 
 
-def number_closure(leaf: nodes.NumberLeaf, index: int) -> Closure:
+def number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
     estimate, decide = _quick(leaf), near(leaf.target)
     compare = in_range(leaf.target)
     fact, unit, pick, within, using, negated = (
@@ -111,8 +111,8 @@ def number_closure(leaf: nodes.NumberLeaf, index: int) -> Closure:
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
-        if index in memo:
-            return cast(Truth, memo[index])
+        if key in memo:
+            return cast(Truth, memo[key])
         plain = None if estimate is None else estimate(chart)
         value: Truth | None = None
         if plain is not None:
@@ -120,7 +120,7 @@ def number_closure(leaf: nodes.NumberLeaf, index: int) -> Closure:
         if value is None:
             measure = number(chart, fact, unit, pick, within, using)
             value = UNKNOWN if measure.interval is None else compare(measure.interval)
-        memo[index] = value = cast(Truth, 2 - value if negated else value)
+        memo[key] = value = cast(Truth, 2 - value if negated else value)
         return value
 
     return run
@@ -214,7 +214,7 @@ def order_is_closure(leaf: nodes.OrderIsLeaf) -> Closure | None:
 
         def stated(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
             found = getattr((second if which else first).order, prop)
-            if found is None:
+            if found is None or found == "unknown":
                 return UNKNOWN
             if found.__class__ is bool:
                 found = "true" if found else "false"

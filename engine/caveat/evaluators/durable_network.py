@@ -79,7 +79,7 @@ def plain(leaf: Leaf) -> Leaf:
 
 
 def _asks_absence(leaf: Leaf) -> bool:
-    return isinstance(leaf, (nodes.ConditionLeaf, nodes.CountLeaf))
+    return isinstance(leaf, (nodes.ConditionLeaf, nodes.CountLeaf, nodes.SumLeaf))
 
 
 def atoms_of(number: int, truth: Truth) -> Iterator[str]:

@@ -30,6 +30,7 @@ from caveat.evaluators.closures_of_numbers import Closure
 from caveat.evaluators.outcome import Outcome, status_of
 from caveat.evaluators.reference import failed, judge_rule
 from caveat.evaluators.subjects import PATIENT, Subject, subjects
+from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView, overlap
 from caveat.findings.basis import NO_DETAILS, Basis, Explained, Missing, Unchecked
@@ -219,7 +220,7 @@ class InprocessEvaluator:
             self._judge_order(self._stopped, chart, view, found)
         if len(chart.current) > 1 and (self._pairs or self._wide):
             self._judge_pairs(chart, found)
-        if self._allergies and chart.patient.allergies != ():
+        if self._allergies and (allergy_views(chart) != () or chart.patient.complete.allergies == "unknown"):
             self._judge_by_subjects(self._allergies, chart, found)
         if self._patients:
             for entry in _chosen(self._patients, chart):
@@ -299,7 +300,7 @@ class InprocessEvaluator:
         seen: set[tuple[int, int, int]],
         found: list[tuple[int, Outcome]],
     ) -> None:
-        if (entry.index, i, j) in seen or (entry.index, j, i) in seen:
+        if (entry.index, i, j) in seen:
             return
         one, other = chart.current[i], chart.current[j]
         together = overlap(one.order, other.order)

@@ -31,7 +31,7 @@ from caveat.units import parse_unit
 def judge(leaf: Leaf, chart: Chart, subject: Subject) -> Answer:
     """The truth of a leaf; UNKNOWN carries what is missing."""
     answer = _judge(leaf, chart, subject)
-    if not leaf.negated or isinstance(leaf, nodes.ConditionLeaf | nodes.CountLeaf):
+    if not leaf.negated or isinstance(leaf, nodes.ConditionLeaf | nodes.CountLeaf | nodes.SumLeaf):
         return answer
     return Answer(negate(answer.truth), answer.basis, answer.missing)
 
@@ -102,7 +102,7 @@ def order_is(leaf: nodes.OrderIsLeaf, chart: Chart, view: OrderView) -> Answer:
     if leaf.prop == "purpose":
         return _one_of(leaf, order.purpose or "treatment", order.source)
     if leaf.prop == "status":
-        return _one_of(leaf, order.status, order.source)
+        return _one_of(leaf, None if order.status == "unknown" else order.status, order.source)
     if leaf.prop == "continued":
         return _continued(leaf, chart, view)
     value: bool | None = getattr(order, leaf.prop)
@@ -174,10 +174,7 @@ def _allergy(leaf: nodes.AllergyLeaf, subject: Subject) -> Answer:
 
 
 def count(leaf: nodes.CountLeaf, chart: Chart) -> Answer:
-    """How many orders or ingredients are in the scope; unrecognised orders may be among them.
-
-    On a list that is not closed more may exist: that keeps a negated count from being TRUE.
-    """
+    """How many orders or ingredients are in the scope; unrecognised orders may be among them."""
     members = set(leaf.ingredients)
     chosen = [view for view in chart.counted if not members.isdisjoint(view.ingredients)]
     if leaf.by == "order":
@@ -188,14 +185,19 @@ def count(leaf: nodes.CountLeaf, chart: Chart) -> Answer:
     basis = tuple(Basis("order", view.name, None, view.order.source) for view in chosen)
     if chart.patient.orders is None:
         return Answer(UNKNOWN, (), (Missing("orders", "no list of medicines is recorded"),))
-    unlisted = chart.patient.complete.orders == "unknown" or (
-        leaf.negated and chart.patient.complete.orders != "closed"
-    )
-    high = None if unlisted else Fraction(found + doubtful)
-    truth = inside(Interval(Fraction(found), high), leaf.target)
-    truth = negate(truth) if leaf.negated else truth
+    high = None if chart.patient.complete.orders == "unknown" else Fraction(found + doubtful)
+    truth = no_more_than_listed(inside(Interval(Fraction(found), high), leaf.target), leaf, chart)
     why = "some medicines are not recognised" if doubtful else "the list of medicines is not closed"
     return Answer(truth, basis, (Missing("orders", why),) if truth == UNKNOWN else ())
+
+
+def no_more_than_listed(truth: Truth, leaf: nodes.CountLeaf | nodes.SumLeaf, chart: Chart) -> Truth:
+    """The truth of the leaf, negated where it is; "no more than these" is TRUE only on a closed list."""
+    truth = negate(truth) if leaf.negated else truth
+    bound = leaf.target.low if leaf.negated else leaf.target.high
+    if truth == TRUE and bound is not None and chart.patient.complete.orders != "closed":
+        return UNKNOWN
+    return truth
 
 
 def _sum(leaf: nodes.SumLeaf, chart: Chart) -> Answer:
@@ -233,7 +235,7 @@ def _sum(leaf: nodes.SumLeaf, chart: Chart) -> Answer:
                 missing.append(dose.missing)
             else:
                 high += weight * dose.interval.high
-    truth = inside(Interval(low, None if open_high else high), leaf.target)
+    truth = no_more_than_listed(inside(Interval(low, None if open_high else high), leaf.target), leaf, chart)
     lacking = merge_missing(missing) or (Missing("orders", "the list of medicines may not be complete"),)
     return Answer(truth, merge_basis(bases), lacking if truth == UNKNOWN else ())
 

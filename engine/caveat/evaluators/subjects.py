@@ -59,20 +59,15 @@ def subjects(rule: CompiledRule, chart: Chart) -> Iterator[Subject]:
 
 
 def _pairs(first: frozenset[str], second: frozenset[str], chart: Chart) -> Iterator[Subject]:
-    """Each two orders once, though both may fit both sides of the scope."""
-    seen: set[tuple[str, str]] = set()
+    """Each two orders; both ways round where both fit, since a condition may ask one side only."""
     for one in chart.current:
         if first.isdisjoint(one.ingredients):
             continue
         for other in chart.current:
             if other is one or second.isdisjoint(other.ingredients):
                 continue
-            key = (other.order.id, one.order.id)
-            if key in seen:
-                continue
             together = overlap(one.order, other.order)
             if together != FALSE:
-                seen.add((one.order.id, other.order.id))
                 yield Subject((one, other), overlaps=together)
 
 
@@ -87,6 +82,7 @@ def _allergies(first: frozenset[str], wider: frozenset[str], chart: Chart) -> It
             yield Subject((view,), listed=False)
             continue
         targets = judged | wider
-        for allergy in listed:
-            if not targets.isdisjoint(allergy.ingredients):
-                yield Subject((view,), allergy)
+        found = [allergy for allergy in listed if not targets.isdisjoint(allergy.ingredients)]
+        yield from (Subject((view,), allergy) for allergy in found)
+        if not found and chart.patient.complete.allergies == "unknown":
+            yield Subject((view,), listed=False)

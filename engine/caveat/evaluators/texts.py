@@ -26,6 +26,7 @@ _MASS = parse_unit("mg").dimension
 _MASS_RATE = parse_unit("mg/d").dimension
 _RATE = parse_unit("/d").dimension
 _TIME = parse_unit("d").dimension
+_CONCENTRATION = parse_unit("mg/mL").dimension
 
 
 def fill(template: str, chart: Chart, subject: Subject) -> str:
@@ -46,8 +47,11 @@ def value_text(name: str, chart: Chart, subject: Subject) -> str:
     if name == "allergy.name":
         return subject.allergy.name if subject.allergy else UNKNOWN_TEXT
     if name in CHOICE_TEXTS or owner == "context":
-        values = choice(chart, name).values
-        return " or ".join(sorted(values)) if len(values) < 3 and len(values) != 2 else UNKNOWN_TEXT
+        found = choice(chart, name)
+        open_values = ("A", "B", "C") if name == "child_pugh_class" else ("false", "true")
+        if found.missing and found.values.issuperset(open_values):
+            return UNKNOWN_TEXT
+        return " or ".join(sorted(found.values)) if len(found.values) < 4 else UNKNOWN_TEXT
     fact = number_fact(name, chart.terminology)
     if fact is None:
         return UNKNOWN_TEXT
@@ -85,6 +89,8 @@ def display_unit(dimension: Dimension | None, interval: Interval | None, prop: s
         return name if dimension == _MASS else f"{name}/d"
     if dimension == _RATE:
         return "mg/kg/d" if prop.endswith("per_weight") else "/d"
+    if dimension == _CONCENTRATION and prop == "strength":
+        return "mg/mL"
     if dimension == _TIME:
         return "d"
     if dimension == () and prop.endswith("per_weight"):
@@ -113,15 +119,16 @@ def measure_text(measure: Measure, unit: str, *, half: bool = False) -> str:
 def _shown(value: Fraction, unit: str) -> str:
     if unit == "a":
         return f"{int(value)} years"
-    if value.denominator > 10000:
-        value = _short(value)
-    return format_quantity(value, unit)
+    return format_quantity(_short(value), unit)
 
 
 def _short(value: Fraction) -> Fraction:
-    """Three significant digits, enough to read; never a different side of a whole number."""
-    size = abs(value)
-    digits = 0
+    """About three significant digits, enough to read; a number that is not whole is never shown as whole."""
+    size, digits = abs(value), 0
     while size and size * 10**digits < 100 and digits < 9:
         digits += 1
-    return Fraction(round(value * 10**digits), 10**digits)
+    short = Fraction(round(value * 10**digits), 10**digits)
+    while short.denominator == 1 and value.denominator != 1 and digits < 4:
+        digits += 1
+        short = Fraction(round(value * 10**digits), 10**digits)
+    return value if short.denominator == 1 else short

@@ -28,7 +28,7 @@ class AllergyView:
 
 
 def allergy_views(chart: Chart) -> tuple[AllergyView, ...] | None:
-    """Every allergy that was not refuted; None when the list is not known or its completeness is unknown."""
+    """Every allergy that was not refuted; None when the list is not known."""
     return chart.once("allergies", lambda: _views(chart))
 
 
@@ -36,18 +36,18 @@ def _views(chart: Chart) -> tuple[AllergyView, ...] | None:
     allergies = chart.patient.allergies
     if allergies is None:
         return None
-    found = []
+    found: list[AllergyView] = []
     for index, allergy in enumerate(allergies):
         if allergy.verification in ("refuted", "entered-in-error"):
             continue
         identifier = allergy.id or f"allergy-{index + 1}"
+        if any(view.id == identifier for view in found):
+            identifier = f"{identifier}#{index + 1}"
         if is_assertion_of_none(chart, allergy):
             found.append(AllergyView(allergy, identifier, frozenset(), None))
             continue
         resolution = resolve(chart.terminology, allergy.codes, allergy.text)
         found.append(AllergyView(allergy, identifier, frozenset(resolution.ingredients), resolution))
-    if chart.patient.complete.allergies == "unknown" and not any(view.ingredients for view in found):
-        return None
     return tuple(found)
 
 

@@ -93,11 +93,12 @@ def _reproductive(chart: Chart, fact: str) -> Choice:
     stated = getattr(chart.patient, fact)
     if stated is not None:
         return _known(fact, "true" if stated else "false")
+    kind = "pregnancy" if fact == "pregnant" else "lactation"
+    recorded = has_condition(chart, (kind,), "active", None, None)
     if chart.patient.sex == "male":
+        if recorded.basis:
+            return _open(fact, _EITHER, f"{kind} is recorded, and so is male sex", recorded.basis)
         return Choice((frozenset({"false"}), (Basis("sex", "male"),), ()))
-    recorded = has_condition(
-        chart, ("pregnancy" if fact == "pregnant" else "lactation",), "active", None, None
-    )
     if recorded.truth == TRUE:
         return Choice((frozenset({"true"}), recorded.basis, ()))
     plain = quick.years(chart)

@@ -125,6 +125,10 @@ def lacks_condition(
 ) -> Answer:
     """Whether no such condition is there: TRUE only where the list is closed."""
     present = has_condition(chart, sets, status, within, since)
+    doubtful = [view.name for view in views(chart) or () if not view.recognised and not view.sets]
+    if present.truth == FALSE and doubtful:
+        why = f"{doubtful[0]!r} is not recognised and may be {' or '.join(sets)}"
+        return Answer(UNKNOWN, present.basis, (Missing("conditions", why),))
     if present.truth == FALSE and chart.patient.complete.conditions != "closed" and not present.basis:
         name = " or ".join(sets)
         return Answer(

@@ -15,7 +15,7 @@ from math import nan
 from typing import Any
 
 from caveat.errors import UnitError
-from caveat.facts.catalog import number_fact
+from caveat.facts.catalog import PATIENT_NUMBERS, number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView
 from caveat.facts.numbers import WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD
@@ -241,7 +241,7 @@ def clearance(chart: Chart, within: int | None, using: str | None) -> float | No
 
 
 def dose(view: OrderView) -> tuple[Fraction, Dimension] | None:
-    """The dose of one administration in base units, exactly, where it is one plain amount of one ingredient."""
+    """The dose of one administration in base units, exactly, where it is one plain amount."""
     stated = view.order.dose
     if stated is None or stated.comparator or stated.upper is not None or len(view.ingredients) != 1:
         return None
@@ -316,6 +316,9 @@ def known(chart: Chart, fact: str) -> bool | None:
         return False if chart.patient.context.pump_refilled is None else None
     if fact == "egfr":
         return _egfr_known(chart)
+    derived = PATIENT_NUMBERS.get(fact)
+    if derived is not None and derived.derived:
+        return None
     if fact in recorded:
         return _is(latest(chart, fact, *_unit(chart, fact), None))
     if fact in chart.terminology.tables.observations:

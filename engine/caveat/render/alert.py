@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from caveat.findings.basis import Missing
@@ -10,16 +11,17 @@ from caveat.render.clean import clean
 from caveat.render.lines import Line, line, paragraph
 from caveat.render.products import Product, products
 from caveat.render.view import View
-from caveat.render.words import SHORT, basis_words, fact_words, missing_words
+from caveat.render.words import SHORT, basis_words, fact_words, joined, missing_briefly, missing_words
 
 MOST = 2
 """Bullets under a heading, unless more was asked for."""
+MOST_FACTS = 6
 
 
 def alert_lines(finding: Finding, view: View) -> list[Line]:
     """An alert in full."""
     rule, width = finding.rule, view.width
-    lines = [head(finding, view)]
+    lines = head(finding, view)
     lines += paragraph("", clean(finding.summary), width, role="head")
     lines += bullets("Medicines", [product_words(p) for p in products(finding)], view)
     lines += paragraph("What can happen", clean(finding.text("consequence") or "", 2000), width)
@@ -27,7 +29,7 @@ def alert_lines(finding: Finding, view: View) -> list[Line]:
     lines += paragraph("Monitor", clean(finding.text("monitoring") or "", 2000), width)
     if view.verbose:
         lines += paragraph("Tell the patient", clean(finding.text("advice") or "", 2000), width)
-    lines += bullets("Because", [basis_words(b) for b in finding.because], view)
+    lines += _because(finding, view)
     lines += bullets("Would change it", would_change(finding), view)
     lines += _knowledge(rule, view)
     lines += bullets("Source", [citation(e, view) for e in rule.evidence], view)
@@ -36,11 +38,26 @@ def alert_lines(finding: Finding, view: View) -> list[Line]:
     return lines
 
 
-def head(finding: Finding, view: View) -> Line:
+def _because(finding: Finding, view: View) -> list[Line]:
+    """The deciding facts: in one paragraph, or a line each when more was asked for."""
+    facts = [basis_words(b) for b in finding.because]
+    if view.verbose:
+        return bullets("Because", facts, view)
+    return paragraph("Because", joined(facts, MOST_FACTS), view.width)
+
+
+def head(finding: Finding, view: View) -> list[Line]:
     """Shape and word of the level, the rule, and that it is a draft where it is one."""
     rule = finding.rule
     status = "" if rule.status == "active" else f" · {rule.status} rule"
-    return line((view.mark(rule.severity), rule.severity), "  ", (rule.id, "dim"), (status, "dim"))
+    return _headed(view.mark(rule.severity), rule.severity, rule.id + status, view)
+
+
+def _headed(mark: str, role: str, rule: str, view: View) -> list[Line]:
+    """On one line where it fits, else on two."""
+    if len(mark) + 2 + len(rule) <= view.width:
+        return [line((mark, role), "  ", (rule, "dim"))]
+    return [line((mark, role)), *paragraph("", rule, view.width, role="dim")]
 
 
 def product_words(product: Product) -> str:
@@ -106,28 +123,49 @@ def bullets(label: str, items: list[str], view: View) -> list[Line]:
     return lines
 
 
-def open_lines(finding: Finding, view: View) -> list[Line]:
-    """What could not be assessed: the rule, what is missing, and what would decide it."""
-    rule = finding.rule
-    lines = [
-        line(
-            (view.mark("open"), "open"),
-            "  ",
-            (rule.id, "dim"),
-            (f" · {SHORT[rule.severity]} if it holds", "dim"),
+def open_groups(findings: Iterable[Finding], view: View) -> Iterator[list[Line]]:
+    """What could not be assessed, the rules that lack the same put together, the gravest first.
+
+    Every rule has its line. When more was asked for, each is shown in full instead.
+    """
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        if view.verbose:
+            yield open_lines(finding, view)
+            continue
+        lacks = tuple(dict.fromkeys(missing_briefly(m) for m in finding.missing))
+        groups.setdefault((lacks, finding.orders, finding.allergies), []).append(finding)
+    for members in groups.values():
+        yield _open_group(members, view)
+
+
+def _open_group(members: list[Finding], view: View) -> list[Line]:
+    missing = tuple(m for finding in members for m in finding.missing)
+    briefly = list(dict.fromkeys(missing_briefly(m) for m in missing))
+    lines = [line((view.mark("open"), "open"))]
+    lines += bullets("Medicines", [product_words(p) for p in products(members[0])], view)
+    lines += paragraph("Missing", "; ".join(briefly), view.width, role="head")
+    lines += paragraph("Would decide it", ", ".join(deciders(missing)), view.width)
+    for finding in members:
+        lines += paragraph(
+            f"? {SHORT[finding.severity]}", f"{clean(finding.rule.title)} · {finding.rule.id}", view.width
         )
-    ]
+    return lines
+
+
+def open_lines(finding: Finding, view: View) -> list[Line]:
+    """One rule that could not be assessed, in full: what is missing, and what would decide it."""
+    rule = finding.rule
+    lines = _headed(view.mark("open"), "open", f"{rule.id} · {SHORT[rule.severity]} if it holds", view)
     lines += paragraph("", clean(rule.title), view.width, role="head")
     lines += bullets("Medicines", [product_words(p) for p in products(finding)], view)
     lines += bullets("Missing", [missing_words(m) for m in finding.missing], view)
     lines += paragraph("Would decide it", ", ".join(deciders(finding.missing)), view.width)
-    if view.verbose:
-        lines += bullets("Known", [basis_words(b) for b in finding.because], view)
-        lines += bullets("Would change it", would_change(finding), view)
-        lines += paragraph("If it holds", clean(finding.text("action") or "", 2000), view.width)
-        lines += bullets("Source", [citation(e, view) for e in rule.evidence], view)
-        lines += _identity(finding, view)
-    return lines
+    lines += bullets("Known", [basis_words(b) for b in finding.because], view)
+    lines += bullets("Would change it", would_change(finding), view)
+    lines += paragraph("If it holds", clean(finding.text("action") or "", 2000), view.width)
+    lines += bullets("Source", [citation(e, view) for e in rule.evidence], view)
+    return lines + _identity(finding, view)
 
 
 def deciders(missing: tuple[Missing, ...]) -> list[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from caveat.findings.report import Report
 from caveat.render.clean import clean
-from caveat.render.words import counted, joined, missing_words
+from caveat.render.words import counted, joined, missing_briefly
 
 MOST_REASONS = 3
 
@@ -38,7 +38,7 @@ def reasons(report: Report) -> list[str]:
         found.append("interaction check failed, review manually")
     unused = len(report.errors) - len(failed)
     if unused:
-        found.append(f"{counted(unused, 'value')} not used")
+        found.append(f"{counted(unused, 'fault')} in the record")
     found += [f'"{clean(u.text, 40)}" not recognised' for u in report.unrecognised if u.kind != "condition"]
     conditions = [u for u in report.unrecognised if u.kind == "condition"]
     if len(conditions) == 1:
@@ -47,5 +47,5 @@ def reasons(report: Report) -> list[str]:
         found.append(f"{len(conditions)} conditions not recognised")
     missing: Counter[str] = Counter()
     for finding in report.cannot_assess:
-        missing.update({missing_words(m): 1 for m in finding.missing})
-    return found + [text.replace("; ", ", ") for text, _ in missing.most_common()]
+        missing.update({missing_briefly(m): 1 for m in finding.missing})
+    return found + [text for text, _ in missing.most_common()]

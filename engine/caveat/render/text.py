@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from caveat.findings.report import Report, Unrecognised
-from caveat.render.alert import alert_lines, open_lines, product_words, subject_words
+from caveat.render.alert import alert_lines, open_groups, product_words, subject_words
 from caveat.render.banner import banner
 from caveat.render.clean import clean
 from caveat.render.json import exceptions
@@ -20,6 +20,8 @@ from caveat.render.words import counted
 NOT_A_DEVICE = "caveat is not a medical device; it does not replace clinical judgement."
 FAILED = "interaction check failed, review manually"
 MOST_NAMES = 5
+_RECORDS = ("same-patient", "patient-conflict", "more-problems")
+_DOUBT = "Record in doubt"
 
 
 def report_text(
@@ -43,13 +45,13 @@ def report_lines(
     """The report as lines. `checked` are the recognised current orders, `not_covered` those of them
     that no rule is about (None: not worked out)."""
     lines = [line(("Patient ", "label"), (clean(report.patient), "head"), f" · as of {report.as_of}")]
-    lines += [line((banner(report), "head"))]
+    lines.append(line((banner(report), "head")))
     if report.errors:
         lines += [BLANK, *_errors(report, view)]
     for finding in report.alerts:
         lines += [BLANK, *alert_lines(finding, view)]
-    for finding in report.cannot_assess:
-        lines += [BLANK, *open_lines(finding, view)]
+    for group in open_groups(report.cannot_assess, view):
+        lines += [BLANK, *group]
     if report.unrecognised:
         lines += [BLANK, *_unrecognised(report.unrecognised, view)]
     others = list(not_covered or ())
@@ -65,7 +67,7 @@ def _errors(report: Report, view: View) -> list[Line]:
     lines: list[Line] = []
     for error in report.errors:
         failed = error.code in ("rule-failed", "check-failed", "evaluators-differ")
-        head = FAILED if failed else "Value not used"
+        head = FAILED if failed else _DOUBT if error.code in _RECORDS else "Value not used"
         lines.append(line((f"{view.shape('open')} {head}", "open")))
         where = f" at {clean(error.path)}" if error.path else ""
         shown = f" (found {clean(error.value, 80)})" if error.value else ""

@@ -86,6 +86,19 @@ def missing_words(missing: Missing) -> str:
     return f"{name}: {in_words(missing.reason)}"
 
 
+def missing_briefly(missing: Missing) -> str:
+    """What is missing in a few words; the finding itself says it in full."""
+    inputs = [name for name in missing.inputs if name != missing.fact]
+    if inputs:
+        names = [fact_words(name) for name in inputs]
+        named = " and ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
+        return f"{fact_words(missing.fact)} lacks {named}"
+    reason = missing.reason.partition(", so ")[0].partition("; ")[0]
+    if reason.startswith("no "):
+        return in_words(reason)
+    return missing_words(Missing(missing.fact, reason))
+
+
 _NAMED: Final = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
 

@@ -43,7 +43,7 @@ class Diagnostic:
         lines = [f"{self.place}: {self.code} {self.title}"]
         if self.place.text:
             number = str(self.place.line)
-            gutter = " " * (len(number) + 3)
+            gutter = " " * (len(number) + 4)
             body = self.place.text.rstrip()
             column = self.place.column
             if len(body) > 160:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from caveat.facts.catalog import PATIENT_NUMBERS
 from caveat.rules.diagnostics import Path, Problems, did_you_mean
 from caveat.rules.expression import Expression
 from caveat.rules.source import Source
@@ -60,14 +61,38 @@ def _report(item: Any, model: type[BaseModel], source: Source, problems: Problem
             f"unknown fact {key!r}",
             source.place(path, key=True),
             why=f"{key} is neither a key of the language nor a number with a range.",
-            hint=did_you_mean(key, Expression.model_fields),
+            hint=did_you_mean(key, (*_EXPRESSION_KEYS, *PATIENT_NUMBERS)),
             rule=rule,
         )
         return
-    why = str(item["msg"]).removeprefix("Value error, ")
-    if item["type"] == "bool_type" or item["type"] == "bool_parsing":
-        why = "true or false is needed."
-    problems.add(code, title, source.place(path), why=why, rule=rule)
+    if item["type"] == "too_short" and item["input"]:
+        return  # the members are there, and each has its own fault
+    problems.add(code, title, source.place(path), why=_why(item), rule=rule)
+
+
+_NEEDED = {
+    "bool": "true or false is needed.",
+    "string": "A text is needed. Put quotes round it if it looks like a number.",
+    "int": "A whole number is needed.",
+    "float": "A number is needed.",
+    "tuple": "A list is needed: [a, b].",
+    "dict": "A mapping is needed: {key: value}.",
+    "model": "A mapping is needed: {key: value}.",
+}
+
+
+def _why(item: Any) -> str:
+    """What pydantic found, in the words of someone who writes YAML."""
+    kind = str(item["type"])
+    if kind == "literal_error":
+        return f"Write {item['ctx']['expected']}."
+    if kind == "too_short":
+        return "It is empty."
+    if kind.endswith(("_type", "_parsing")):
+        needed = _NEEDED.get(kind.partition("_")[0])
+        if needed is not None:
+            return needed
+    return str(item["msg"]).removeprefix("Value error, ").removesuffix(".") + "."
 
 
 def _known_path(loc: tuple[str | int, ...], source: Source) -> Path:
@@ -84,6 +109,8 @@ def _known_path(loc: tuple[str | int, ...], source: Source) -> Path:
 def _is_misspelt_key(path: Path, source: Source) -> bool:
     """Whether a text or list stands where a range would: most likely a misspelt key."""
     if not path or not isinstance(path[-1], str) or path[-1] in _EXPRESSION_KEYS:
+        return False
+    if path not in source.values:
         return False
     value: Any = source.data
     for step in path:

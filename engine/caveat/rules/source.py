@@ -82,6 +82,8 @@ def read_text(raw: bytes, name: str, problems: Problems) -> Source | None:
         return None
     source = Source(name, _BREAK.split(text))
     try:
+        if not _can_be_composed(text, source, problems):
+            return None
         node = yaml.compose(text, Loader=yamlcore.CCoreLoader)
     except yaml.YAMLError as error:
         _syntax(error, source, problems)
@@ -96,16 +98,46 @@ def read_text(raw: bytes, name: str, problems: Problems) -> Source | None:
         )
         return None
     before = len(problems.found)
-    source.data = _plain(node, (), source, problems, set(), 0)
+    source.data = _plain(node, (), source, problems)
     return source if len(problems.found) == before else None
+
+
+def _can_be_composed(text: str, source: Source, problems: Problems) -> bool:
+    """Whether the text is free of anchors and nested no deeper than the limit.
+
+    Both are asked before composing: a deep tree overruns the C stack, an alias loses its place.
+    """
+    depth, before = 0, len(problems.found)
+    for event in yaml.parse(text, Loader=yamlcore.CCoreLoader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.NodeEvent):
+            if event.anchor is not None:
+                problems.add(
+                    "C005",
+                    "anchors and aliases are not allowed",
+                    source._span(event),
+                    why="An alias repeats text that a reviewer then cannot read in its place.",
+                    hint="Write the value out.",
+                )
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            if depth > MAX_DEPTH:
+                place = source._span(event)
+                problems.add("C003", "not valid YAML", place, why=f"Nested past {MAX_DEPTH} levels.")
+                return False
+    return len(problems.found) == before
 
 
 def _syntax(error: yaml.YAMLError, source: Source, problems: Problems) -> None:
     mark = getattr(error, "problem_mark", None)
     line = mark.line if mark is not None else 0
     column = mark.column if mark is not None else 0
+    if isinstance(error, yaml.reader.ReaderError):  # counts bytes, and has no mark
+        before = "\n".join(source.lines).encode()[: error.position].decode(errors="ignore")
+        line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
     text = source.lines[line] if line < len(source.lines) else ""
-    why = str(getattr(error, "problem", None) or error).split("\n")[0]
+    why = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).split("\n")[0]
     hint = ""
     if "\t" in text[: len(text) - len(text.lstrip())] or "'\\t'" in why:
         hint = "Indent with spaces, not tabs."
@@ -114,34 +146,19 @@ def _syntax(error: yaml.YAMLError, source: Source, problems: Problems) -> None:
     )
 
 
-def _plain(node: Any, path: Path, source: Source, problems: Problems, seen: set[int], depth: int) -> Any:
-    if id(node) in seen:
-        problems.add(
-            "C005",
-            "anchors and aliases are not allowed",
-            source._span(node),
-            why="An alias repeats text that a reviewer then cannot read in its place.",
-            hint="Write the value out.",
-        )
-        return None
-    seen.add(id(node))
+def _plain(node: Any, path: Path, source: Source, problems: Problems) -> Any:
     source.values[path] = node
-    if depth > MAX_DEPTH:
-        problems.add("C003", "not valid YAML", source._span(node), why=f"Nested past {MAX_DEPTH} levels.")
+    if isinstance(node, yaml.CollectionNode) and str(node.tag) not in _PLAIN_COLLECTIONS:
+        _tagged(node, source, problems)
         return None
     if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, source, problems, seen, depth)
+        return _mapping(node, path, source, problems)
     if isinstance(node, yaml.SequenceNode):
-        return [
-            _plain(item, (*path, index), source, problems, seen, depth + 1)
-            for index, item in enumerate(node.value)
-        ]
+        return [_plain(item, (*path, index), source, problems) for index, item in enumerate(node.value)]
     return _scalar(node, source, problems)
 
 
-def _mapping(
-    node: yaml.MappingNode, path: Path, source: Source, problems: Problems, seen: set[int], depth: int
-) -> dict[str, Any]:
+def _mapping(node: yaml.MappingNode, path: Path, source: Source, problems: Problems) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
@@ -159,8 +176,16 @@ def _mapping(
             )
             continue
         source.keys[(*path, key)] = key_node
-        result[key] = _plain(value_node, (*path, key), source, problems, seen, depth + 1)
+        result[key] = _plain(value_node, (*path, key), source, problems)
     return result
+
+
+_PLAIN_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+def _tagged(node: Any, source: Source, problems: Problems) -> None:
+    why = f"{node.tag} would run code or change meaning."
+    problems.add("C005", "tags are not allowed", source._span(node), why=why)
 
 
 _NUMBERS = {"int": "int", "float": "float"}
@@ -170,12 +195,7 @@ def _scalar(node: yaml.ScalarNode, source: Source, problems: Problems) -> Any:
     kind = str(node.tag).rsplit(":", 1)[-1]
     text = str(node.value)
     if not str(node.tag).startswith("tag:yaml.org,2002:"):
-        problems.add(
-            "C005",
-            "tags are not allowed",
-            source._span(node),
-            why=f"{node.tag} would run code or change meaning.",
-        )
+        _tagged(node, source, problems)
         return None
     if kind == "str":
         return text
@@ -206,7 +226,10 @@ def _number(text: str, node: Any, source: Source, problems: Problems) -> int | f
         if body.startswith("0x"):
             return int(text, 16)
         if set(body) <= set("0123456789"):
-            return int(text) if len(body) < 40 else None
+            if len(body) < 40:
+                return int(text)
+            problems.add("C007", "number is too long", source._span(node), why=f"It has {len(body)} digits.")
+            return None
         value = float(
             text.replace(".inf", "inf").replace(".nan", "nan").replace(".Inf", "inf").replace(".NaN", "nan")
         )

@@ -19,7 +19,7 @@ from caveat.terminology.kinds import (
     Route,
     ValueSet,
 )
-from caveat.terminology.text import key, words
+from caveat.terminology.text import LIMIT, is_cut, key, words
 
 __all__ = [
     "ConditionMatch",
@@ -211,9 +211,21 @@ class Terminology:
         counts when enumerated; otherwise the words of its display and text make it possible, so that a
         descendant missing from the enumeration is UNKNOWN and never absent, unless the code was reviewed
         and taken out. Codes of other systems and plain texts count by exact label, else are possible by
-        their words. Words do not read negation or family history: such texts are possible too.
+        their words. Words do not read negation or family history: such texts are possible too. A text
+        beyond what is read makes every set possible.
         """
+        if is_cut(text) or (code and is_cut(code.display)):
+            return self._cut_condition(code, text)
         return self.remember(("condition", code, text), lambda: self._condition_sets(code, text))
+
+    def _cut_condition(self, code: Code | None, text: str) -> ConditionMatch:
+        """A text too long to be read may name any condition."""
+        short = code and Code(code.system, code.code, code.display[:LIMIT])
+        found = self._condition_sets(short, text[:LIMIT])
+        if code and code.system in _ICD and found.recognised:
+            return found
+        diseases = {i for i, v in self.tables.value_sets.items() if v["about"][1] != "assertion"}
+        return ConditionMatch(found.sets, frozenset(diseases) - found.sets, False)
 
     def _condition_sets(self, code: Code | None, text: str) -> ConditionMatch:
         t = self.tables

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from itertools import pairwise
+from fractions import Fraction
 from typing import Final
 
 from caveat.terminology.concepts import Terminology
 from caveat.terminology.kinds import Name
-from caveat.terminology.text import SEPARATORS, tokens
+from caveat.terminology.text import SEPARATORS, is_cut, plain, tokens
 
 _ION_ENDINGS: Final = ("ate", "ide", "ite")
 _LONGEST_SPELLING: Final = 5
+_PER: Final = "ml|dl|l|hr|h|hour|actuat|act|dose|spray|puff|drop|cm2"
+_AMOUNT: Final = re.compile(
+    rf"(?<![\w.,])(\d+(?:[.,]\d+)*)[ -]?(%|[a-z]+)(?: ?/ ?(?:(\d+(?:\.\d+)?)? ?({_PER})|(g))(?![a-z0-9]))?"
+)
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +64,14 @@ def read(terminology: Terminology, text: str) -> Reading:
         kind = t.noise.get(w)
         if kind is None or (kind == "salt" and not ingredients):
             leftover.append(w)
+    if is_cut(text):
+        leftover.append("the text beyond what is read")
     return Reading(
         ingredients=tuple(ingredients),
         kind="brand" if kinds and all(k == "brand" for k in kinds) else "name" if kinds else "",
         route=route or (t.forms[form][1] if form else ""),
         form=form,
-        strength=_strength(terminology, word, covered),
+        strength=_strength(terminology, text),
         leftover=tuple(dict.fromkeys(leftover)),
         ambiguous=tuple(ambiguous),
     )
@@ -142,10 +150,26 @@ def _released(terminology: Terminology, form: str, word: list[str]) -> str:
     return modified if slow and modified in terminology.tables.forms else form
 
 
-def _strength(terminology: Terminology, word: list[str], covered: set[int]) -> tuple[str, ...]:
+def _strength(terminology: Terminology, text: str) -> tuple[str, ...]:
+    """Each amount with its unit, per one millilitre or hour where that is exact: `5 mg/5 mL` is `1 mg/ml`."""
     units = terminology.tables.noise
-    return tuple(
-        f"{a} {b}"
-        for i, (a, b) in enumerate(pairwise(word))
-        if i not in covered and a[0].isdigit() and (b == "%" or units.get(b) == "unit")
-    )
+    found = []
+    for amount, unit, over, per, gram in _AMOUNT.findall(plain(text)):
+        if unit != "%" and units.get(unit) != "unit":
+            continue
+        amount = amount.replace(",", "") if _THOUSANDS.fullmatch(amount) else amount.replace(",", ".")
+        if over:
+            share = _share(amount, over)
+            found.append(f"{share} {unit}/{per}" if share else f"{amount} {unit}/{over} {per}")
+        else:
+            found.append(f"{amount} {unit}" + (f"/{per or gram}" if per or gram else ""))
+    return tuple(found)
+
+
+def _share(amount: str, over: str) -> str:
+    """One number by another as a decimal, or nothing where that is not exact."""
+    if amount.count(".") > 1 or not float(over):
+        return ""
+    share = Fraction(amount) / Fraction(over)
+    text = f"{float(share):.10g}"
+    return text if Fraction(text) == share else ""

@@ -11,7 +11,7 @@ from caveat.terminology.codes import Code
 from caveat.terminology.concepts import Terminology
 from caveat.terminology.kinds import Product
 from caveat.terminology.reading import Reading, read
-from caveat.terminology.text import key
+from caveat.terminology.text import is_cut, key
 
 How = Literal["code", "name", "brand", "none"]
 
@@ -47,6 +47,8 @@ def resolve(terminology: Terminology, codes: Sequence[Code] = (), text: str | No
     ('baclofen',)
     """
     what = ("medication", tuple(codes), text)
+    if is_cut(text or "") or any(is_cut(c.display) for c in codes):
+        return _resolve(terminology, tuple(codes), text or "")
     return terminology.remember(what, lambda: _resolve(terminology, tuple(codes), text or ""))
 
 

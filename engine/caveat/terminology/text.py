@@ -26,7 +26,7 @@ _WORD: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|%|[/+&;,]")
 _SIMPLE: Final = re.compile(r"[a-z]{1,200}(?: [a-z]{1,200}){0,8}")
 SEPARATORS: Final = frozenset("/+&;,")
 LIMIT: Final = 2_000
-"""Characters of a text that are read; a longer one is cut and its cut is reported by `is_cut`."""
+"""Characters of a text that are read; a longer one is cut, which `is_cut` tells."""
 
 
 def plain(text: str) -> str:
@@ -43,13 +43,17 @@ def plain(text: str) -> str:
     return "".join(kept).translate(_LETTERS)
 
 
-@lru_cache(maxsize=4096)
 def tokens(text: str) -> tuple[str, ...]:
     """Words, numbers, `%` and separators, in order; hyphens and brackets only part words.
 
     >>> tokens("co-codamol 30mg/500mg")
     ('co', 'codamol', '30', 'mg', '/', '500', 'mg')
     """
+    return _tokens(text[:LIMIT])
+
+
+@lru_cache(maxsize=4096)
+def _tokens(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(plain(text)))
 
 
@@ -64,7 +68,7 @@ def key(text: str) -> str:
     >>> key("St. John's Wort")
     'st johns wort'
     """
-    low = text.lower()
+    low = text[:LIMIT].lower()
     if _SIMPLE.fullmatch(low):
         return low
     return " ".join(t for t in _WORD.findall(plain(low)) if t not in SEPARATORS)

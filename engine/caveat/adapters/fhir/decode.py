@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from caveat.adapters.fhir import procedures
 from caveat.adapters.fhir.types import OTHER_VERSIONS, READ, SKIPPED
 from caveat.adapters.reject import shorten
 from caveat.errors import InputError
@@ -20,6 +22,13 @@ _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[([0-9]+|\.\.\.)\]")
 
 
 _KINDS: Final = {shape: name for name, shape in READ.items()}
+
+
+# Types of which most resources hold no facts; those are dropped where they are decoded.
+_SIDE: Final[dict[str, Callable[[Any], bool]]] = {
+    "Procedure": procedures.of_interest,
+    "Encounter": lambda encounter: encounter.status == "in-progress",
+}
 
 
 class Request(msgspec.Struct):
@@ -131,6 +140,8 @@ def bundle(data: bytes, *, depth: int = 0) -> Decoded:
 
 def _item(resource: msgspec.Struct, kind: str, url: str, path: str, mends: tuple[Mend, ...] = ()) -> Item:
     version = ""
+    if kind in _SIDE and not mends and not _SIDE[kind](resource):
+        return Item(None, kind)
     if getattr(resource, "medication", None) is not None:
         version = "R5"
     return Item(resource, kind, url, path, mends=mends, version=version)

@@ -14,7 +14,14 @@ from caveat.adapters.reject import Reject, shorten
 ORDERED: Final = frozenset(
     ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense")
 )
-PERSONAL: Final = ORDERED | {"Condition", "AllergyIntolerance", "Observation", "List"}
+PERSONAL: Final = ORDERED | {
+    "Condition",
+    "AllergyIntolerance",
+    "Observation",
+    "List",
+    "Encounter",
+    "Procedure",
+}
 
 
 @dataclass(slots=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
 from caveat.adapters.assemble import trusted
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
+from caveat.adapters.fhir.answers import is_total
+from caveat.adapters.fhir.stated import CHILD_PUGH, REFILLED, Statements, topic_of
 from caveat.adapters.ledger import Ledger
 from caveat.dates import When
 from caveat.errors import UnitError
@@ -50,21 +53,29 @@ def observations(
     identity: str | None,
     bound: Bound | None,
     unbound: Unbound,
+    said: Statements,
 ) -> list[Observation]:
-    """The Observation and one more for each component; those of unbound codes are only counted."""
+    """The Observation and one more for each component; those of unbound codes are only counted.
+
+    Those that state a circumstance are entered in `said`; a context code is nothing else.
+    """
     parts: list[tuple[Any, str, str | None]] = []
     components = resource.component
     if not components or _has_value(resource):
         parts.append((resource, path, identity))
     for number, component in enumerate(components or ()):
         parts.append((component, f"{path}.component[{number}]", f"{identity}#{number}" if identity else None))
-    kept: list[tuple[Any, str, str | None, tuple[Code, ...]]] = []
+    kept: list[tuple[Any, str, str | None, str | None, bool]] = []
     for part, where, name in parts:
-        if bound is not None and (key := _unbound(part.code, bound)) is not None:
-            unbound.codes.add(key)
-            unbound.count += 1
-            continue
-        kept.append((part, where, name, values.codes(part.code, log, where)))
+        topic = topic_of(part.code)
+        is_fact = topic is None or not topic.startswith("context.")
+        if is_fact and bound is not None and (key := _unbound(part.code, bound)) is not None:
+            if topic is None:
+                unbound.codes.add(key)
+                unbound.count += 1
+                continue
+            is_fact = False
+        kept.append((part, where, name, topic, is_fact))
     if not kept:
         return []
     status = resource.status
@@ -75,14 +86,25 @@ def observations(
         log.note("observation-status", "an observation whose status is not stated or not known", path)
     at = _time(resource, log, path)
     found = []
-    for part, where, name, codes in kept:
-        words = values.text(part.code, log, where)
+    for part, where, name, topic, is_fact in kept:
+        concept: str | None = None
+        if topic == REFILLED:
+            value = answer = None
+        else:
+            value, answer = _value(part, log, where)
+        if topic is not None:
+            said.observed(topic, part, value, answer, at, log, where)
+            if topic == CHILD_PUGH and value is not None and is_total(value):
+                value, concept, is_fact = replace(value, unit="1"), "child_pugh_score", True
+            if not is_fact:
+                continue
+        codes, words = values.codes(part.code, log, where), values.text(part.code, log, where)
         if not (codes or words):
             log.problem("observation-unnamed", "an observation that does not say what was observed", where)
             continue
-        value, answer = _value(part, log, where)
         fields: dict[str, Any] = {
             "id": name,
+            "concept": concept,
             "codes": codes,
             "text": words,
             "value": value,

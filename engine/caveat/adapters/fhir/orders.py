@@ -7,8 +7,8 @@ import math
 from typing import Any, Final
 
 from caveat.adapters.assemble import trusted
+from caveat.adapters.fhir import phrases, timing, values
 from caveat.adapters.fhir import shapes as fhir
-from caveat.adapters.fhir import timing, values
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.dosage import dosing
 from caveat.adapters.fhir.medicine import medicine
@@ -68,6 +68,7 @@ STATUS: Final[dict[str, dict[str, str | None]]] = {
     },
 }
 _MISSING: Final = object()
+_WITH_REASON: Final = frozenset(("MedicationRequest", "MedicationStatement"))
 
 
 def order(item: Item, index: Index, log: Ledger, path: str, identity: str) -> Order | None:
@@ -103,6 +104,10 @@ def order(item: Item, index: Index, log: Ledger, path: str, identity: str) -> Or
     indication = _indication(resource, index, log, path)
     if indication:
         fields["indication"] = indication
+    if phrases.says_test_dose(phrases.order_texts(resource, instructions, fields.get("text"))):
+        fields["purpose"] = "test"
+    if kind in _WITH_REASON and resource.status_reason is not None:
+        fields["tapered"] = phrases.says_tapered(phrases.concept_texts(resource.status_reason))
     return trusted(Order, fields)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from caveat.adapters.assemble import trusted
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
+from caveat.adapters.fhir.completeness import VOID, about, closes, is_nil_known
 from caveat.adapters.ledger import Ledger
 from caveat.dates import When
 from caveat.facts.clinical import Allergy, Coded, Condition
@@ -16,8 +17,6 @@ ALLERGY_STATUS: Final = frozenset(("active", "inactive", "resolved"))
 VERIFICATION: Final = frozenset(
     ("confirmed", "presumed", "unconfirmed", "provisional", "differential", "refuted", "entered-in-error")
 )
-# LOINC: "Allergies and adverse reactions Document", "Allergies and Adverse Drug Reactions".
-ALLERGY_LISTS: Final = frozenset(("48765-2", "52472-8"))
 _SEVERITIES: Final = ("mild", "moderate", "severe")
 
 
@@ -136,18 +135,16 @@ def _worst(reactions: list[fhir.Reaction], log: Ledger, path: str) -> str | None
     return max(known, key=_SEVERITIES.index, default=None)
 
 
-def no_known_allergies(
-    resource: fhir.AllergyList, log: Ledger, path: str, identity: str | None
-) -> Allergy | None:
-    """The assertion of a List of allergies that is empty for a stated reason, else None."""
-    about = resource.code.coding if resource.code is not None else None
-    if resource.empty_reason is None or not any(
-        c.code in ALLERGY_LISTS and c.system == "http://loinc.org" for c in about or ()
+def no_known_allergies(resource: fhir.List, log: Ledger, path: str, identity: str | None) -> Allergy | None:
+    """The assertion of a List of allergies in which nothing is known, but which closes no list; else None."""
+    if (
+        about(resource) != "allergies"
+        or not is_nil_known(resource)
+        or resource.status in VOID
+        or closes(resource)
     ):
         return None
     codes = values.codes(resource.empty_reason, log, path)
     words = values.text(resource.empty_reason, log, path)
-    if not (codes or words):
-        return None
     shown = words or next((c.display for c in codes if c.display), None)
     return trusted(Allergy, {"id": identity, "codes": codes, "text": shown, "source": path})

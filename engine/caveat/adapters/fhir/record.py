@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from caveat.adapters.assemble import trusted
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
+from caveat.adapters.fhir.completeness import Completeness, days_of
 from caveat.adapters.fhir.decode import Item
+from caveat.adapters.fhir.folding import Folder
 from caveat.adapters.fhir.group import ORDERED, Part
 from caveat.adapters.fhir.observations import Bound, Unbound, observations
 from caveat.adapters.fhir.orders import order
 from caveat.adapters.fhir.problems import allergy, condition, no_known_allergies
-from caveat.adapters.fhir.references import Index
+from caveat.adapters.fhir.procedures import procedure
+from caveat.adapters.fhir.references import Index, relative
+from caveat.adapters.fhir.stated import Facts, Statements
 from caveat.adapters.ledger import Ledger
 from caveat.dates import parse_when
 from caveat.errors import DateError
-from caveat.facts.clinical import Order
+from caveat.facts.clinical import Condition, Lists, Order
 from caveat.facts.patient import Patient
 
 _Entry = tuple[Item, Index]
@@ -32,10 +37,12 @@ def patient(part: Part, *, bound: Bound | None = None) -> Patient:
     else:
         fields.update(_person(chosen, log))
     _said_of_all(part, log)
-    unbound = Unbound()
-    orders: list[Order] = []
+    unbound, said, complete, folder = Unbound(), Statements(), Completeness(), Folder()
+    named: set[str] = set()
+    procedures: list[Condition] = []
     lists: dict[str, list[Any]] = {"conditions": [], "allergies": [], "observations": []}
-    for (item, index), path in _current(part, log):
+    current = _current(part, log)
+    for (item, index), path in current:
         for mend in item.mends:
             where = f"{path}.{mend.path}" if mend.path else path
             log.problem("field", f"{mend.message}; it was not used", where, mend.value)
@@ -43,9 +50,9 @@ def patient(part: Part, *, bound: Bound | None = None) -> Patient:
         if item.kind in ORDERED:
             found = order(item, index, log, path, resource.id or path)
             if found is not None:
-                orders.append(found)
+                folder.add(found, resource, index)
         elif item.kind == "Observation":
-            lists["observations"] += observations(resource, log, path, resource.id, bound, unbound)
+            lists["observations"] += observations(resource, log, path, resource.id, bound, unbound, said)
         elif item.kind == "Condition":
             problem = condition(resource, log, path, resource.id)
             if problem is not None:
@@ -53,9 +60,18 @@ def patient(part: Part, *, bound: Bound | None = None) -> Patient:
         elif item.kind == "AllergyIntolerance":
             lists["allergies"] += allergy(resource, log, path, resource.id)
         elif item.kind == "List":
+            if not named:
+                named.update(f"{one.kind}/{one.resource.id}" for (one, _), _ in current)  # type: ignore[union-attr]
+            complete.add(resource, partial(_is_here, named=named, index=index), log, path)
             none_known = no_known_allergies(resource, log, path, resource.id)
             if none_known is not None:
                 lists["allergies"].append(none_known)
+        elif item.kind == "Procedure":
+            performed = procedure(resource, log, path, resource.id)
+            if performed is not None:
+                procedures.append(performed)
+        elif item.kind == "Encounter":
+            said.met(resource, log, path)
     unbound.say(log)
     if part.assumed:
         log.note(
@@ -67,11 +83,26 @@ def patient(part: Part, *, bound: Bound | None = None) -> Patient:
         log.problem(
             "more-pages", "a further page of this Bundle was not given", "Bundle.link", part.incomplete
         )
-    fields["orders"] = _distinct(orders) or None
+    lists["orders"] = list(_distinct(folder.folded(log)))
+    stated, empty = complete.settle(lists, log, whole=part.incomplete is None)
+    if procedures:
+        if not lists["conditions"]:
+            stated["conditions"] = "unknown"  # procedures alone are no list of conditions
+        lists["conditions"] += procedures
     for name, entries in lists.items():
-        fields[name] = tuple(entries) or None
+        fields[name] = tuple(entries) or (() if name in empty else None)
+    if stated:
+        fields["complete"] = trusted(Lists, stated)
+    if said:
+        days = [day for entries in lists.values() for one in entries for day in days_of(one)]
+        facts = Facts(fields.get("sex"), lists["conditions"], max(days, default=None))
+        fields.update(said.settle(log, facts))
     fields["notes"], fields["problems"] = log.notes, log.problems
     return trusted(Patient, fields)
+
+
+def _is_here(reference: str, named: set[str], index: Index) -> bool:
+    return relative(reference) in named or index.find(reference) is not None
 
 
 def _patient_resource(part: Part, log: Ledger) -> fhir.Patient | None:

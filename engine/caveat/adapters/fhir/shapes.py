@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Coding(Struct):
@@ -160,6 +160,10 @@ class Substance(Resource, tag="Substance", tag_field="resourceType", rename="cam
     code: Concept | None = None
 
 
+class Annotation(Struct):
+    text: str | None = None
+
+
 class _Ordered(Resource, rename="camel"):
     status: str | None = None
     subject: Reference | None = None
@@ -169,17 +173,21 @@ class _Ordered(Resource, rename="camel"):
     contained: list[Contained] | None = None
     reason_code: list[Concept] | None = None
     reason_reference: list[Reference] | None = None
+    category: Concept | list[Concept] | None = None
+    note: list[Annotation] | None = None
 
 
 class MedicationRequest(_Ordered, tag="MedicationRequest", tag_field="resourceType", rename="camel"):
     intent: str | None = None
     do_not_perform: bool | None = None
+    status_reason: Concept | list[Concept] | None = None
     authored_on: str | None = None
     dosage_instruction: list[Dosage] | None = None
     dispense_request: Supply | None = None
 
 
 class MedicationStatement(_Ordered, tag="MedicationStatement", tag_field="resourceType", rename="camel"):
+    status_reason: Concept | list[Concept] | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
     dosage: list[Dosage] | None = None
@@ -190,10 +198,12 @@ class MedicationAdministration(
 ):
     effective_date_time: str | None = None
     effective_period: Period | None = None
+    request: Reference | None = None
     dosage: Dosage | None = None
 
 
 class MedicationDispense(_Ordered, tag="MedicationDispense", tag_field="resourceType", rename="camel"):
+    authorizing_prescription: list[Reference] | None = None
     days_supply: Amount | None = None
     when_prepared: str | None = None
     when_handed_over: str | None = None
@@ -291,12 +301,36 @@ class OperationOutcome(Resource, tag="OperationOutcome", tag_field="resourceType
     issue: list[Issue] | None = None
 
 
-class AllergyList(Resource, tag="List", tag_field="resourceType", rename="camel"):
-    """A List, read for its emptyReason only."""
+class ListEntry(Struct):
+    deleted: bool | None = None
+    item: Reference | None = None
 
+
+class List(Resource, tag="List", tag_field="resourceType", rename="camel"):
+    """A List, read for what it says of a list of facts as a whole."""
+
+    status: str | None = None
+    mode: str | None = None
     subject: Reference | None = None
     code: Concept | None = None
+    date: str | None = None
+    entry: list[ListEntry] | None = None
     empty_reason: Concept | None = None
+
+
+class Encounter(Resource, tag="Encounter", tag_field="resourceType", rename="camel"):
+    status: str | None = None
+    setting: Coding | list[Any] | None = field(default=None, name="class")
+    subject: Reference | None = None
+    period: Period | None = None
+
+
+class Procedure(Resource, tag="Procedure", tag_field="resourceType", rename="camel"):
+    status: str | None = None
+    code: Concept | None = None
+    subject: Reference | None = None
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
 
 
 Ordered = MedicationRequest | MedicationStatement | MedicationAdministration | MedicationDispense

@@ -20,7 +20,9 @@ READ: Final[dict[str, type[msgspec.Struct]]] = {
     "AllergyIntolerance": fhir.AllergyIntolerance,
     "Observation": fhir.Observation,
     "OperationOutcome": fhir.OperationOutcome,
-    "List": fhir.AllergyList,
+    "List": fhir.List,
+    "Encounter": fhir.Encounter,
+    "Procedure": fhir.Procedure,
 }
 
 # Resource types of R4 that hold no facts, decoded to nothing. Any other name takes the slower way.
@@ -31,7 +33,7 @@ SKIPPED: Final = (
     "CommunicationRequest CompartmentDefinition Composition ConceptMap Consent Contract Coverage "
     "CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue Device DeviceDefinition "
     "DeviceMetric DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference "
-    "EffectEvidenceSynthesis Encounter Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare "
+    "EffectEvidenceSynthesis Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare "
     "EventDefinition Evidence EvidenceVariable ExampleScenario ExplanationOfBenefit FamilyMemberHistory "
     "Flag Goal GraphDefinition Group GuidanceResponse HealthcareService ImagingStudy Immunization "
     "ImmunizationEvaluation ImmunizationRecommendation ImplementationGuide InsurancePlan Invoice Library "
@@ -41,7 +43,7 @@ SKIPPED: Final = (
     "MedicinalProductPackaged MedicinalProductPharmaceutical MedicinalProductUndesirableEffect "
     "MessageDefinition MessageHeader MolecularSequence NamingSystem NutritionOrder ObservationDefinition "
     "OperationDefinition Organization OrganizationAffiliation Parameters PaymentNotice "
-    "PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Procedure Provenance "
+    "PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Provenance "
     "Questionnaire QuestionnaireResponse RelatedPerson RequestGroup ResearchDefinition "
     "ResearchElementDefinition ResearchStudy ResearchSubject RiskAssessment RiskEvidenceSynthesis "
     "Schedule SearchParameter ServiceRequest Slot Specimen SpecimenDefinition StructureDefinition "

@@ -108,7 +108,7 @@ def _excludes(one: Demand, two: Demand) -> bool:
             return a.which == b.which and _present_and_absent(a, b, a.sets, b.sets)
         case nodes.ConditionLeaf():
             assert isinstance(b, nodes.ConditionLeaf)
-            return a.negated != b.negated and _covers(*((b, a) if b.negated else (a, b)))
+            return a.negated != b.negated and _covers(*((a, b) if b.negated else (b, a)))
         case nodes.DoseMultipleLeaf():
             assert isinstance(b, nodes.DoseMultipleLeaf)
             return a.which == b.which and a.negated != b.negated and _steps_exclude(a, b)
