@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,6 +94,19 @@ def load_rules(path: Path | None, policy: Path | None = None) -> Ruleset:
     if policy is not None and not policy.is_file():
         raise CaveatError(f"{policy}: no such file. --policy takes a policy file")
     return load(path, policy=policy)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Load what is needed without collecting garbage in between: nothing of it is garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.freeze()
+            gc.enable()
 
 
 def named_or_bundled(path: Path | None) -> Path:

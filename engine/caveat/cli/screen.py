@@ -21,6 +21,7 @@ from caveat.cli.options import (
     load_rules,
     rules_option,
     selection_option,
+    starting,
 )
 
 if TYPE_CHECKING:
@@ -87,9 +88,13 @@ def command(
 
     if second_opinion == evaluator:
         raise click.UsageError(f"--second-opinion needs another evaluator than {evaluator}")
-    rules = load_rules(rules_path, policy)
     day = day_or_today(as_of)
-    judge = Judge.of(rules, evaluator, second_opinion, selection, day)
+    with starting():
+        import caveat.adapters
+        import caveat.evaluators.screen  # noqa: F401 - loaded here, used below
+
+        rules = load_rules(rules_path, policy)
+        judge = Judge.of(rules, evaluator, second_opinion, selection, day)
     stdout = sys.stdout.buffer
     write = _json_writer(rules, stdout) if form == "json" else _text_writer(rules, stdout, verbose)
     tally = Tally()
