@@ -281,4 +281,17 @@ def bundle(story: Story) -> Json:
         elif story.kind == "searchset":
             entry["search"] = {"mode": "match"}
         entries.append(entry)
-    return {"resourceType": "Bundle", "id": story.name, "type": story.kind, "entry": entries}
+    whole: Json = {"resourceType": "Bundle", "id": story.name, "type": story.kind, "entry": entries}
+    return {key: _named(value, story.name) for key, value in whole.items()}
+
+
+def _named(part: Any, name: str) -> Any:
+    """The Bundle with the story's name as the patient's id, so that each story is a patient of its own."""
+    if isinstance(part, dict):
+        made = {key: _named(value, name) for key, value in part.items()}
+        return {**made, "id": name} if part.get("id") == "patient" else made
+    if isinstance(part, list):
+        return [_named(item, name) for item in part]
+    if isinstance(part, str) and part.endswith("Patient/patient"):
+        return part.removesuffix("patient") + name
+    return part

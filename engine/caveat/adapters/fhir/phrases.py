@@ -50,7 +50,7 @@ def _is_test_dose(text: str) -> bool:
     for found in _TEST_DOSE.finditer(text):
         before = _WORD.findall(_CLAUSE_END.split(text[: found.start()])[-1].lower())
         after = _WORD.findall(_CLAUSE_END.split(text[found.end() :])[0].lower())
-        if _ANOTHER_DOSE.isdisjoint(before[-6:]) :
+        if _ANOTHER_DOSE.isdisjoint(before[-6:]) and _RESULT.isdisjoint(after[:6]):
             return True
     return False
 
