@@ -32,7 +32,7 @@ def test_every_fault_with_its_path_and_a_suggestion() -> None:
         "id": "x",
         "sexx": "female",
         "orders": [{"id": "o1", "text": "baclofen", "dose": 10, "frequncy": "3 /d"}],
-        "weight": "70 zorkmids",
+        "weight": "seventy kg",
     }
     with pytest.raises(InputError) as caught:
         read_native(record)
@@ -49,9 +49,40 @@ def test_every_fault_with_its_path_and_a_suggestion() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stated", "path", "found"),
+    [
+        ({"creatinine_clearance": "-5 mL/min"}, "$.creatinine_clearance", "-5 mL/min"),
+        ({"weight": "0 kg"}, "$.weight", "0 kg"),
+        ({"age": "-3 a"}, "$.age", "-3 a"),
+        ({"sex": "male", "pregnant": True}, "$.pregnant", "true"),
+        ({"orders": [{"id": "o1", "text": "baclofen", "dose": "-1 mg"}]}, "$.orders[0].dose", "-1 mg"),
+        (
+            {"orders": [{"id": "o1", "text": "x", "start": "2026-01-02", "stop": "2025-01-02"}]},
+            "$.orders[0].stop",
+            "2025-01-02",
+        ),
+    ],
+)
+def test_an_impossible_value_is_set_aside_and_the_rest_is_kept(
+    stated: dict[str, Any], path: str, found: str
+) -> None:
+    patient = read_native({"id": "x", "height": "170 cm", **stated})
+    assert patient.height is not None
+    (problem,) = patient.problems
+    assert (problem.code, problem.path) == ("impossible-value", path)
+    assert problem.value.lower() == found.lower()
+
+
+def test_a_value_in_an_unknown_unit_is_kept_as_written() -> None:
+    observation = {"concept": "potassium", "value": "4.1 banana", "at": "2026-01-01"}
+    patient = read_native({"id": "x", "observations": [observation]})
+    assert patient.observations is not None
+    assert str(patient.observations[0].value) == "4.1 banana"
+
+
+@pytest.mark.parametrize(
     ("record", "path", "value"),
     [
-        ({"id": "x", "creatinine_clearance": "-5 mL/min"}, "$", ""),
         ({"id": "x", "sex": "femal"}, "$.sex", "femal"),
         ({"id": "x", "birth_date": "05/04/1960"}, "$.birth_date", "05/04/1960"),
         ({}, "$.id", ""),

@@ -14,6 +14,7 @@ import pytest
 
 from adapters.builder import bundle, codes, patients, person, rejects, request
 from caveat.adapters import Reject, read_records
+from caveat.facts.patient import Patient
 
 NATIVE = {"id": "n1", "sex": "female", "orders": [{"id": "o1", "text": "baclofen 10 mg"}]}
 
@@ -316,3 +317,24 @@ def test_oddities_in_the_places_of_a_first_look(tmp_path: Path) -> None:
     ]
     put(tmp_path, a=bundle(entry=odd, link=[5, {"relation": "self", "url": []}]), b=bundle(person("p2")))
     assert [one.id for one in patients(read_records([tmp_path]))] == ["p1", "p2"]
+
+
+def test_a_bundle_of_one_line_an_entry_is_one_document(tmp_path: Path) -> None:
+    entries = [
+        {"resource": {"resourceType": "Patient", "id": "p1"}},
+        {
+            "resource": {
+                "resourceType": "MedicationRequest",
+                "id": "m1",
+                "status": "active",
+                "subject": {"reference": "Patient/p1"},
+                "medicationCodeableConcept": {"text": "baclofen"},
+            }
+        },
+    ]
+    lines = ",\n".join(json.dumps(entry) for entry in entries)
+    file = tmp_path / "bundle.json"
+    file.write_text('{"resourceType": "Bundle", "type": "collection", "entry": [\n' + lines + "\n]}\n")
+    (patient,) = read_records([file])
+    assert isinstance(patient, Patient)
+    assert patient.orders is not None

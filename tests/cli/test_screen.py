@@ -149,7 +149,6 @@ BAD_INPUT = {
     "empty": ("p.json", ""),
     "not-json": ("p.json", "hello"),
     "wrong-field": ("p.json", '{"id": "x", "medications": []}'),
-    "negative": ("p.json", '{"id": "x", "creatinine_clearance": "-5 mL/min"}'),
     "nan": ("p.json", '{"id": "x", "weight": {"value": NaN, "unit": "kg"}}'),
     "deep": ("p.json", '{"id": "x", "a": ' + "[" * 5000 + "]" * 5000 + "}"),
     "date": ("p.json", '{"id": "x", "birth_date": "1492-01-01"}'),

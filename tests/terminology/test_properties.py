@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from caveat.terminology.candidates import distance
@@ -119,6 +119,7 @@ def test_one_edit_never_means_another_substance_silently(pair: tuple[str, str]) 
 
 
 @given(one_edit())
+@settings(max_examples=100)  # each one ranks against every name
 def test_the_right_name_is_among_the_candidates_of_one_edit(pair: tuple[str, str]) -> None:
     name, written = pair
     found = resolve(TERMINOLOGY, (), written)

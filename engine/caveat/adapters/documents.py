@@ -43,6 +43,8 @@ def is_ndjson(head: bytes, *, complete: bool) -> bool:
         return not head.lstrip().startswith(b"[")
     if len(lines) < 2 or lines[0].startswith(b"["):
         return False
+    if lines[0].endswith((b"[", b"{", b",")) or (complete and is_object(head)):
+        return False  # one object that goes on over the lines
     whole = (lines if complete else lines[:-1])[:_LINES]
     if lines[0].startswith(b"{"):
         return is_object(lines[0]) or (lines[0] != b"{" and lines[1].startswith(b"{"))

@@ -16,7 +16,7 @@ from caveat.dates import When
 from caveat.errors import InputError, UnitError
 from caveat.facts import clinical
 from caveat.facts.patient import Measurement, Patient
-from caveat.facts.values import Quantity
+from caveat.facts.values import IMPOSSIBLE, Quantity
 from caveat.terminology.codes import Code
 from caveat.units import parse_unit
 
@@ -112,7 +112,7 @@ def read_native(record: Mapping[str, Any] | bytes | str, *, source: str = "") ->
         )
     bare = _without_unit(value)
     try:
-        found = Patient.model_validate(dict(value))
+        found = _validated(dict(value))
     except ValidationError as error:
         raise _explained(error, source, bare) from None
     except RecursionError:
@@ -120,6 +120,35 @@ def read_native(record: Mapping[str, Any] | bytes | str, *, source: str = "") ->
     if bare:
         raise _record_error(bare, source)
     return found if found.source or not source else found.model_copy(update={"source": source})
+
+
+def _validated(value: dict[str, Any]) -> Patient:
+    """The Patient; a value that cannot be true is set aside as a problem, and the rest is judged."""
+    try:
+        return Patient.model_validate(value)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        if any(fault["type"] != IMPOSSIBLE for fault in faults):
+            raise
+    value = json.loads(json.dumps(value, default=str))
+    problems = list(value.get("problems") or ())
+    for fault in faults:
+        *parents, last = fault["loc"]
+        holder: Any = value
+        for step in parents:
+            holder = holder[step]
+        path = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault["loc"])
+        problems.append(
+            {
+                "code": "impossible-value",
+                "message": fault["msg"],
+                "path": path,
+                "value": shorten(holder[last]),
+            }
+        )
+        del holder[last]
+    value["problems"] = problems
+    return _validated(value)
 
 
 def _parse(data: bytes, source: str) -> Any:

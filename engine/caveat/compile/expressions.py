@@ -146,14 +146,11 @@ class Reader:
         unit = fact.unit
         if name == "age":
             unit = self._age_unit(test)
+        within = self._within(test.within, path)
         try:
             target, unit, shown = read_range(test, unit, fact.analyte, name)
-            within = parse_duration(test.within) if test.within else None
         except RangeError as error:
             self._range_problem(error, path, name)
-            return NOTHING
-        except CaveatError as error:
-            self.problem("C021", "unit does not fit", (*path, "within"), str(error))
             return NOTHING
         if test.pick != "latest" and fact.derived:
             why = f"{name} is derived from the latest values; there is no {test.pick} one on record."
@@ -167,6 +164,14 @@ class Reader:
                 key=True,
             )
         return nodes.NumberLeaf(name, target, unit, shown, test.pick, within, test.using, negated)
+
+    def _within(self, written: str | None, path: Path) -> int | None:
+        """Whole days of a limit on age or recency."""
+        try:
+            return parse_duration(written) if written else None
+        except CaveatError as error:
+            self.problem("C021", "unit does not fit", (*path, "within"), str(error))
+            return None
 
     @staticmethod
     def _age_unit(test: NumberTest) -> str:
@@ -184,8 +189,8 @@ class Reader:
 
     def _range_problem(self, error: RangeError, path: Path, name: str) -> None:
         hint = error.hint
-        if error.title == "unit does not fit" and not hint:
-            hint = self._fitting(path, error.key, name)
+        if error.title == "unit does not fit":
+            hint = " ".join(part for part in (hint, self._fitting(path, error.key, name)) if part)
         code = {
             "unit does not fit": "C021",
             "number without a unit": "C023",
@@ -263,12 +268,7 @@ class Reader:
         return nodes.OrderNumberLeaf(which, key, target, unit, shown, negated)
 
     def _condition(self, test: ConditionTest, path: Path, negated: bool) -> Node:
-        within = None
-        if test.within:
-            try:
-                within = parse_duration(test.within)
-            except CaveatError as error:
-                self.problem("C021", "unit does not fit", (*path, "within"), str(error))
+        within = self._within(test.within, path)
         if test.during_order and self.subject == "patient":
             self.problem(
                 "C022",

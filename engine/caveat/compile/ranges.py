@@ -8,7 +8,7 @@ from fractions import Fraction
 from caveat.errors import UnitError
 from caveat.intervals import Interval
 from caveat.rules.expression import Bound, Range
-from caveat.units import convert, parse_quantity, parse_unit, to_base
+from caveat.units import Unit, convert, parse_quantity, parse_unit, to_base
 
 _WORDS = {
     "below": "below",
@@ -25,6 +25,37 @@ class RangeError(ValueError):
     def __init__(self, key: str, title: str, why: str, hint: str = "") -> None:
         self.key, self.title, self.why, self.hint = key, title, why, hint
         super().__init__(why)
+
+
+_WORDS_OF = {
+    "mg": "a mass",
+    "mL": "a volume",
+    "d": "a time",
+    "1": "a plain number",
+    "mg/dL": "a mass concentration",
+    "mmol/L": "a molar concentration",
+    "meq/L": "an equivalent concentration",
+    "mL/min": "a volume per time",
+    "mL/min/{1.73_m2}": "a volume per time and body surface",
+    "mg/d": "a mass per time",
+    "/d": "a count per time",
+    "cm": "a length",
+    "m2": "an area",
+    "kg/m2": "a mass per area",
+    "mmol": "an amount of substance",
+    "[iU]": "a number of international units",
+    "U/L": "an enzyme activity concentration",
+    "mm[Hg]": "a pressure",
+    "Cel": "a temperature",
+}
+
+
+def in_words(unit: Unit) -> str:
+    """What a unit measures, in words where there are some."""
+    for text, words in _WORDS_OF.items():
+        if parse_unit(text).dimension == unit.dimension:
+            return words
+    return "something else"
 
 
 def read_bound(
@@ -58,9 +89,8 @@ def read_bound(
     try:
         return to_base(convert(value, parsed, target, analyte=analyte), target), unit, text
     except UnitError:
-        raise RangeError(
-            key, "unit does not fit", f"{what} is measured in {unit}; {own} measures something else."
-        ) from None
+        why = f"{what} is {in_words(target)} ({unit}); {own} is {in_words(parsed)}."
+        raise RangeError(key, "unit does not fit", why, f"Write {unit}.") from None
 
 
 def read_range(test: Range, unit: str | None, analyte: str | None, what: str) -> tuple[Interval, str, str]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,17 @@ class Ruleset:
     root: Path
     digest: str
     covered: frozenset[str] = frozenset()
+    _tiers: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _open_tiers: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _rule_tiers: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for table, pairs in (
+            (self._tiers, self.tiers),
+            (self._open_tiers, self.open_tiers),
+            (self._rule_tiers, self.rule_tiers),
+        ):
+            table.update(reversed(pairs))
 
     @property
     def version(self) -> str:
@@ -49,13 +60,9 @@ class Ruleset:
 
     def tier(self, rule: str, severity: str, *, open: bool = False) -> str:
         """The tier that the site's policy gives an alert, or (`open`) what could not be assessed."""
-        for name, tier in self.rule_tiers:
-            if name == rule and not open:
-                return tier
-        for name, tier in self.open_tiers if open else self.tiers:
-            if name == severity:
-                return tier
-        return "interruptive"
+        if open:
+            return self._open_tiers.get(severity, "interruptive")
+        return self._rule_tiers.get(rule) or self._tiers.get(severity, "interruptive")
 
 
 def bundled() -> Path:

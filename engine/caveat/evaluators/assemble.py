@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from caveat.compile.program import Texts
 from caveat.compile.ruleset import Ruleset
 from caveat.evaluators.outcome import Outcome
-from caveat.evaluators.subjects import Subject
 from caveat.evaluators.texts import fill
 from caveat.facts import quick
 from caveat.facts.allergies import allergy_views
@@ -102,10 +101,13 @@ def uncovered(chart: Chart, rules: Ruleset) -> tuple[str, ...]:
 def once_a_pair(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """The outcomes without the second of two that say the same of the same two orders the other way round."""
     kept: list[Outcome] = []
-    seen: set[tuple[str, tuple[str, ...], Status]] = set()
+    seen: set[tuple[str, str, str, Status]] = set()
     for outcome in outcomes:
         if outcome.rule.subject == "pair":
-            key = (outcome.rule.id, tuple(sorted(outcome.subject.order_ids)), outcome.status)
+            one, other = outcome.subject.order_ids
+            if other < one:
+                one, other = other, one
+            key = (outcome.rule.id, one, other, outcome.status)
             if key in seen:
                 continue
             seen.add(key)
@@ -119,14 +121,14 @@ def superseded(kept: list[Outcome]) -> dict[int, str]:
     A rule supersedes another on the same orders: its own are all among the other's, or the other way.
     What a rule suppresses never suppresses it in turn, so that of two at least one is shown.
     """
-    firing = [(i, o) for i, o in enumerate(kept) if o.status is Status.FIRES]
     found: dict[int, str] = {}
+    firing = [(i, o) for i, o in enumerate(kept) if o.status is Status.FIRES]
     for place, winner in firing:
         if not winner.rule.supersedes:
             continue
         ids = set(winner.subject.order_ids)
         for index, loser in firing:
-            if index == place or loser.rule.id not in winner.rule.supersedes:
+            if loser.rule.id not in winner.rule.supersedes or index == place:
                 continue
             if found.get(place) == loser.rule.id:
                 continue
@@ -138,27 +140,34 @@ def superseded(kept: list[Outcome]) -> dict[int, str]:
 
 
 def _finding(outcome: Outcome, chart: Chart, rules: Ruleset, suppressed_by: str | None) -> Finding:
-    subject, rule = outcome.subject, outcome.rule
-    drugs = tuple(dict.fromkeys(_drugs(rule.first, rule.second, subject)))
+    subject, rule, status = outcome.subject, outcome.rule, outcome.status
     return Finding(
-        rule=rule,
-        status=outcome.status,
-        orders=subject.order_ids,
-        allergies=subject.allergy_ids,
-        drugs=drugs,
-        details=outcome.details,
-        suppressed_by=suppressed_by,
-        error=outcome.error,
-        tier=rules.tier(rule.id, rule.severity, open=outcome.status is Status.CANNOT_ASSESS),
-        fill=lambda template: fill(template, chart, subject),
+        rule,
+        status,
+        subject.order_ids,
+        subject.allergy_ids,
+        _drugs(rule.first, rule.second, subject.orders),
+        outcome.details,
+        suppressed_by,
+        outcome.error,
+        rules.tier(rule.id, rule.severity, open=status is Status.CANNOT_ASSESS),
+        lambda template: fill(template, chart, subject),
     )
 
 
-def _drugs(first: tuple[str, ...], second: tuple[str, ...], subject: Subject) -> Iterable[str]:
-    for index, view in enumerate(subject.orders):
-        scope = first if index == 0 else second
-        named = [name for name in view.ingredients if name in scope]
-        yield from named or view.ingredients
+def _drugs(first: tuple[str, ...], second: tuple[str, ...], orders: tuple[OrderView, ...]) -> tuple[str, ...]:
+    """The ingredients the finding is about: those in the rule's scope, else all of the order."""
+    if len(orders) == 1 and len(orders[0].ingredients) == 1:
+        return orders[0].ingredients
+    found: dict[str, None] = {}
+    for index, view in enumerate(orders):
+        ingredients = view.ingredients
+        if len(ingredients) > 1:
+            scope = second if index else first
+            ingredients = tuple([name for name in ingredients if name in scope]) or ingredients
+        for name in ingredients:
+            found[name] = None
+    return tuple(found)
 
 
 def _unrecognised(chart: Chart) -> tuple[Unrecognised, ...]:

@@ -13,12 +13,15 @@ from caveat.compile import nodes
 from caveat.compile.nodes import Leaf, Node
 from caveat.evaluators.closures_of_lists import (
     asks_patient_alone,
-    child_pugh_closure,
+    choice_closure,
     condition_closure,
     count_closure,
     daily_sum_closure,
     general,
+    indication_closure,
+    known_choice_closure,
     known_closure,
+    known_of_order_closure,
     once,
 )
 from caveat.evaluators.closures_of_numbers import (
@@ -30,6 +33,7 @@ from caveat.evaluators.closures_of_numbers import (
     order_number_closure,
     quick_order_closure,
 )
+from caveat.facts.catalog import CHOICES
 from caveat.facts.chart import Chart
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
@@ -53,6 +57,15 @@ class Closures:
             self.known[node] = found = self._leaf(node, object())
         return found
 
+    def rest(self, node: Node, guard: Leaf) -> Closure | None:
+        """What is left to ask of a tree once `guard` is TRUE; None where that is the whole tree."""
+        if node == guard:
+            return _constant(TRUE)
+        if isinstance(node, nodes.All) and guard in node.parts:
+            left = [part for part in node.parts if part != guard]
+            return _all([self.node(part) for part in sorted(left, key=cost)]) if left else _constant(TRUE)
+        return None
+
     def _leaf(self, leaf: Leaf, key: object) -> Closure:
         if isinstance(leaf, nodes.Always):
             return _constant(FALSE if leaf.negated else TRUE)
@@ -69,10 +82,16 @@ class Closures:
             fast = order_is_closure(leaf)
             if fast is not None:
                 return fast
-        if isinstance(leaf, (nodes.KnownLeaf, nodes.ChoiceLeaf)) and leaf.fact == "child_pugh_class":
-            return child_pugh_closure(leaf, key)
-        if isinstance(leaf, nodes.KnownLeaf) and not leaf.fact.startswith("order."):
-            return known_closure(leaf, key)
+        if isinstance(leaf, nodes.ChoiceLeaf):
+            return choice_closure(leaf, key)
+        if isinstance(leaf, nodes.KnownLeaf):
+            if leaf.fact in CHOICES:
+                return known_choice_closure(leaf, key)
+            if not leaf.fact.startswith("order."):
+                return known_closure(leaf, key)
+            return known_of_order_closure(leaf) or general(leaf)
+        if isinstance(leaf, nodes.IndicationLeaf):
+            return indication_closure(leaf)
         if isinstance(leaf, nodes.SumLeaf) and leaf.times == "daily_dose":
             return daily_sum_closure(leaf, key)
         if isinstance(leaf, nodes.CountLeaf):
@@ -100,6 +119,11 @@ def _constant(value: Truth) -> Closure:
 
 
 def _all(parts: list[Closure]) -> Closure:
+    if len(parts) == 1:
+        return parts[0]
+    if len(parts) == 2:
+        return _both(*parts)
+
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         lowest: Truth = TRUE
         for part in parts:
@@ -113,7 +137,21 @@ def _all(parts: list[Closure]) -> Closure:
     return run
 
 
+def _both(one: Closure, other: Closure) -> Closure:
+    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
+        value = one(chart, first, second, allergy)
+        if value == FALSE:
+            return FALSE
+        last = other(chart, first, second, allergy)
+        return last if last < value else value
+
+    return run
+
+
 def _any(parts: list[Closure]) -> Closure:
+    if len(parts) == 1:
+        return parts[0]
+
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         highest: Truth = FALSE
         for part in parts:

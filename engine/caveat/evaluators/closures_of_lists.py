@@ -12,7 +12,10 @@ from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
 from caveat.facts import quick
 from caveat.facts.chart import Chart
-from caveat.facts.problems_list import views
+from caveat.facts.identify import OrderView
+from caveat.facts.problems_list import match, views
+from caveat.facts.quick_choices import possible
+from caveat.facts.quick_known import known
 from caveat.intervals import Interval
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 from caveat.units import parse_unit
@@ -24,8 +27,8 @@ def known_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         if key in memo:
-            return cast(Truth, memo[key])
-        held = quick.known(chart, fact)
+            return memo[key]  # type: ignore[no-any-return]
+        held = known(chart, fact)
         if held is None:
             return exact(chart, first, second, allergy)
         memo[key] = value = TRUE if held != negated else FALSE
@@ -34,22 +37,89 @@ def known_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
     return run
 
 
-def child_pugh_closure(leaf: nodes.KnownLeaf | nodes.ChoiceLeaf, key: object) -> Closure:
-    """Without any fact of the liver every class is possible and none is known."""
-    exact = once(leaf, key)
-    if isinstance(leaf, nodes.KnownLeaf):
-        nothing: Truth = TRUE if leaf.negated else FALSE
-    else:
-        nothing = UNKNOWN
+def choice_closure(leaf: nodes.ChoiceLeaf, key: object) -> Closure:
+    """One of a few values, compared once for every set of values that stays possible."""
+    exact, fact, wanted = once(leaf, key), leaf.fact, frozenset(leaf.values)
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         if key in memo:
-            return cast(Truth, memo[key])
-        if quick.no_liver_facts(chart, touched(chart)):
-            memo[key] = nothing
-            return nothing
-        return exact(chart, first, second, allergy)
+            return memo[key]  # type: ignore[no-any-return]
+        values = possible(chart, fact, memo["touched"] if "touched" in memo else touched(chart))
+        if values is None:
+            return exact(chart, first, second, allergy)
+        value = yes if values <= wanted else no if values.isdisjoint(wanted) else UNKNOWN
+        memo[key] = value
+        return value
+
+    return run
+
+
+def known_choice_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
+    """A choice is known when one value alone stays possible."""
+    exact, fact, negated = once(leaf, key), leaf.fact, leaf.negated
+
+    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
+        memo = chart.memo
+        if key in memo:
+            return memo[key]  # type: ignore[no-any-return]
+        values = possible(chart, fact, memo["touched"] if "touched" in memo else touched(chart))
+        if values is None:
+            return exact(chart, first, second, allergy)
+        memo[key] = value = TRUE if (len(values) == 1) != negated else FALSE
+        return value
+
+    return run
+
+
+def known_of_order_closure(leaf: nodes.KnownLeaf) -> Closure | None:
+    """Whether an indication, a route or a form of the judged order is known; None for any other."""
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
+    prop = leaf.fact.removeprefix("order.")
+    if prop == "indication":
+
+        def indication(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+            listed = first.order.indication
+            if not listed:
+                return no
+            return yes if len(listed) > 1 or listed[0].text or listed[0].codes else no
+
+        return indication
+    if prop in ("route", "form"):
+
+        def stated(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+            return yes if getattr(first, prop) else no
+
+        return stated
+    return None
+
+
+def indication_closure(leaf: nodes.IndicationLeaf) -> Closure:
+    """The recorded indications of an order, matched once a chart."""
+    wanted, which = frozenset(leaf.sets), leaf.which
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
+
+    def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+        order = (second if which else first).order
+        if not order.indication:
+            return UNKNOWN
+        key = ("indication", order.id)
+        memo = chart.memo
+        if key not in memo:
+            matches = [match(chart, item.codes, item.text) for item in order.indication]
+            memo[key] = (
+                frozenset().union(*(found.sets for found in matches)),
+                frozenset().union(*(found.possible for found in matches)),
+                all(found.recognised for found in matches),
+            )
+        sets, maybe, recognised = memo[key]
+        if not wanted.isdisjoint(sets):
+            return yes
+        return no if recognised and wanted.isdisjoint(maybe) else UNKNOWN
 
     return run
 
@@ -64,7 +134,7 @@ def daily_sum_closure(leaf: nodes.SumLeaf, key: object) -> Closure:
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         if key in memo:
-            return cast(Truth, memo[key])
+            return memo[key]  # type: ignore[no-any-return]
         listed = chart.patient.complete.orders
         if chart.patient.orders is None or listed == "unknown" or (bounded and listed != "closed"):
             return exact(chart, first, second, allergy)
@@ -94,7 +164,7 @@ def count_closure(leaf: nodes.CountLeaf, key: object) -> Closure:
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         if key in memo:
-            return cast(Truth, memo[key])
+            return memo[key]  # type: ignore[no-any-return]
         patient = chart.patient
         listed = patient.complete.orders
         if patient.orders is None or listed == "unknown" or (bounded and listed != "closed"):
@@ -123,7 +193,7 @@ def once(leaf: Leaf, key: object) -> Closure:
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         if key in memo:
-            return cast(Truth, memo[key])
+            return memo[key]  # type: ignore[no-any-return]
         memo[key] = value = judge(leaf, chart, nobody).truth
         return value
 

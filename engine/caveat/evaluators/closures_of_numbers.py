@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil, floor
 from typing import Any, cast
 
 from caveat.compile import nodes
@@ -19,7 +20,6 @@ from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 from caveat.units import parse_unit
 from caveat.units.unit import Dimension
 
-YEAR = float(parse_unit("a").factor)
 Closure = Callable[[Chart, Any, Any, Any], Truth]
 
 
@@ -74,8 +74,6 @@ def _quick(leaf: nodes.NumberLeaf) -> Callable[[Chart], float | None] | None:
     fact, within, using = leaf.fact, leaf.within, leaf.using
     if leaf.pick != "latest":
         return None
-    if fact == "age" and leaf.unit == "a":
-        return _quick_age
     if fact == "creatinine_clearance":
         return lambda chart: quick.clearance(chart, within, using)
     if fact in PATIENT_NUMBERS and PATIENT_NUMBERS[fact].derived:
@@ -92,12 +90,43 @@ def _quick(leaf: nodes.NumberLeaf) -> Callable[[Chart], float | None] | None:
     return value
 
 
-def _quick_age(chart: Chart) -> float | None:
-    lived = quick.years(chart)
-    return None if lived is None else lived * YEAR
+def _age_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
+    """Completed years are whole, so the range is one of whole numbers."""
+    exact = _number_closure(leaf, key)
+    low, high = _whole_years(leaf.target)
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
+
+    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
+        memo = chart.memo
+        lived = memo["quick years"] if "quick years" in memo else quick.years(chart)
+        if lived is None:
+            return exact(chart, first, second, allergy)
+        return yes if low <= lived <= high else no
+
+    return run
+
+
+def _whole_years(target: Interval) -> tuple[float, float]:
+    """The least and the greatest whole number of years in the range."""
+    year = parse_unit("a").factor
+    low, high = float("-inf"), float("inf")
+    if target.low is not None:
+        least = ceil(target.low / year)
+        low = least + 1 if target.low_open and least * year == target.low else least
+    if target.high is not None:
+        most = floor(target.high / year)
+        high = most - 1 if target.high_open and most * year == target.high else most
+    return low, high
 
 
 def number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
+    if leaf.fact == "age" and leaf.unit == "a" and leaf.pick == "latest":
+        return _age_closure(leaf, key)
+    return _number_closure(leaf, key)
+
+
+def _number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
     estimate, decide = _quick(leaf), near(leaf.target)
     compare = in_range(leaf.target)
     fact, unit, pick, within, using, negated = (
@@ -112,7 +141,7 @@ def number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         if key in memo:
-            return cast(Truth, memo[key])
+            return memo[key]  # type: ignore[no-any-return]
         plain = None if estimate is None else estimate(chart)
         value: Truth | None = None
         if plain is not None:
@@ -129,21 +158,26 @@ def number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
 def quick_order_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
     """A plain number of an order is compared as it stands; the same answer, sooner."""
     which, negated, prop = leaf.which, leaf.negated, leaf.prop
-    compare = in_range(leaf.target)
+    compare, decide = in_range(leaf.target), near(leaf.target)
+    slot = f"quick {prop}"
     dimension = parse_unit(leaf.unit).dimension
 
     def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
         view = second if which else first
         memo = chart.memo
-        key = (prop, view.order.id, 0)
-        if key in memo:
-            found = memo[key]
+        kept = memo.get(slot)
+        if kept is None:
+            memo[slot] = kept = {}
+        if view in kept:
+            found = kept[view]
         else:
-            memo[key] = found = _quick_order(chart, view, prop)
-        if found is None or found[1] != dimension:
+            kept[view] = found = _quick_order(chart, view, prop)
+        if found is None or (found[1] is not dimension and found[1] != dimension):
             return exact(chart, first, second, allergy)
-        value = compare(found[0])
-        return cast(Truth, 2 - value) if negated else value
+        value = None if found[2] is None else decide(found[2])
+        if value is None:
+            value = compare(found[0])
+        return 2 - value if negated else value  # type: ignore[return-value]
 
     return run
 
@@ -151,14 +185,16 @@ def quick_order_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
 QUICK_PROPERTIES = ("daily_dose", "dose", "frequency", "treatment_time")
 
 
-def _quick_order(chart: Chart, view: OrderView, prop: str) -> tuple[Interval, Dimension] | None:
+def _quick_order(chart: Chart, view: OrderView, prop: str) -> tuple[Interval, Dimension, float | None] | None:
+    """The number with its dimension, and once more in floating point where it is one plain value."""
     if prop == "treatment_time":
-        return quick.treatment_time(chart, view)
+        times = quick.treatment_time(chart, view)
+        return None if times is None else (*times, None)
     if prop == "daily_dose":
         found = quick.dose_rate(view)
     else:
         found = quick.dose(view) if prop == "dose" else quick.frequency(view)
-    return None if found is None else (Interval(found[0], found[0]), found[1])
+    return None if found is None else (Interval(found[0], found[0]), found[1], float(found[0]))
 
 
 def dose_multiple_closure(leaf: nodes.DoseMultipleLeaf, exact: Closure) -> Closure:

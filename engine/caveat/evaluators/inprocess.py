@@ -7,8 +7,9 @@ traced by the reference evaluator when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from threading import Lock
 
 from caveat.compile.nodes import (
@@ -33,11 +34,14 @@ from caveat.evaluators.subjects import PATIENT, Subject, subjects
 from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView, overlap
-from caveat.findings.basis import NO_DETAILS, Basis, Explained, Missing, Unchecked
+from caveat.findings.basis import Basis, Explained, Missing, Unchecked
 from caveat.findings.severity import Status
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
 NAME = "inprocess"
+NONE: tuple[Truth, ...] = ()
+BARE = (Status.NOT_MET, Status.CANNOT_ASSESS, Status.FIRES)
+"""The status of a rule without exceptions, by the truth of its condition."""
 LARGEST_PRODUCT = 50_000
 """Pairs of ingredients past which a rule is looked up by its first side alone."""
 
@@ -89,51 +93,63 @@ class Entry:
     second: frozenset[str]
 
 
+Candidate = tuple[Entry, Closure]
+
+
 class Guarded:
     """The rules of one ingredient, grouped by a condition each of them needs.
 
     Rules that need a recorded disease are found by the value sets the record touches; others that
-    share a guard (an age, a route, a known fact) are passed over together when it is FALSE.
+    share a guard (an age, a route, a known fact) are passed over together when it is FALSE, and are
+    asked only for the rest of their condition when it is TRUE.
     """
 
     __slots__ = ("by_set", "guards", "needing_a_condition", "unguarded")
 
     def __init__(self) -> None:
-        self.by_set: dict[str, list[Entry]] = {}
-        self.needing_a_condition: list[Entry] = []
-        self.guards: dict[Leaf, tuple[Closure, list[Entry]]] = {}
-        self.unguarded: list[Entry] = []
+        self.by_set: dict[str, list[Candidate]] = {}
+        self.needing_a_condition: list[Candidate] = []
+        self.guards: dict[Leaf, tuple[Closure, list[Candidate], list[Candidate]]] = {}
+        self.unguarded: list[Candidate] = []
 
     def add(self, entry: Entry, closures: Closures) -> None:
         """Place a rule under its guard."""
+        whole = (entry, entry.when)
         sets = needed_sets(entry.rule.when)
         if sets:
-            self.needing_a_condition.append(entry)
+            self.needing_a_condition.append(whole)
             for name in sets:
-                self.by_set.setdefault(name, []).append(entry)
+                self.by_set.setdefault(name, []).append(whole)
             return
         guard = needed_leaf(entry.rule.when)
         if guard is None:
-            self.unguarded.append(entry)
-        else:
-            self.guards.setdefault(guard, (closures.node(guard), []))[1].append(entry)
+            self.unguarded.append(whole)
+            return
+        _, passed, doubtful = self.guards.setdefault(guard, (closures.node(guard), [], []))
+        passed.append((entry, closures.rest(entry.rule.when, guard) or entry.when))
+        doubtful.append(whole)
 
-    def candidates(self, chart: Chart, view: OrderView) -> Iterator[Entry]:
-        """Every rule that is not certain to be "not met"; a rule may come twice."""
-        yield from self.unguarded
-        for closure, entries in self.guards.values():
+    def candidates(self, chart: Chart, view: OrderView) -> list[Candidate]:
+        """Every rule that is not certain to be "not met", with what is left to ask; one may come twice."""
+        found = self.unguarded.copy()
+        for closure, passed, doubtful in self.guards.values():
             try:
-                passed = closure(chart, view, None, None) != FALSE
+                truth = closure(chart, view, None, None)
             except Exception:
-                passed = True  # the rule itself will fail and say so
-            if passed:
-                yield from entries
+                truth = UNKNOWN  # the rule itself will fail and say so
+            if truth == TRUE:
+                found += passed
+            elif truth == UNKNOWN:
+                found += doubtful
         sets = touched(chart)
         if sets is None:
-            yield from self.needing_a_condition
+            found += self.needing_a_condition
         else:
+            by_set = self.by_set
             for name in sets:
-                yield from self.by_set.get(name, ())
+                if name in by_set:
+                    found += by_set[name]
+        return found
 
 
 def needed_sets(node: Node) -> frozenset[str]:
@@ -214,10 +230,12 @@ class InprocessEvaluator:
     def outcomes(self, chart: Chart) -> list[Outcome]:
         """Every outcome but "not met" and "out of scope", in the order of the rules and of the record."""
         found: list[tuple[int, Outcome]] = []
-        for view in chart.current:
-            self._judge_order(self._orders, chart, view, found)
-        for view in chart.ended:
-            self._judge_order(self._stopped, chart, view, found)
+        for table, views in ((self._orders, chart.current), (self._stopped, chart.ended)):
+            for view in views:
+                for name in view.ingredients:
+                    if name in table:
+                        self._judge_order(table, chart, view, found)
+                        break
         if len(chart.current) > 1 and (self._pairs or self._wide):
             self._judge_pairs(chart, found)
         if self._allergies and (allergy_views(chart) != () or chart.patient.complete.allergies == "unknown"):
@@ -227,7 +245,7 @@ class InprocessEvaluator:
                 self._judge_subject(entry, chart, PATIENT, found)
         for entry in self._everyone:
             self._judge_subject(entry, chart, PATIENT, found)
-        found.sort(key=lambda item: item[0])
+        found.sort(key=itemgetter(0))
         return [outcome for _, outcome in found]
 
     def _judge_order(
@@ -240,17 +258,20 @@ class InprocessEvaluator:
             group = table.get(name)
             if group is None:
                 continue
-            for entry in group.candidates(chart, view):
-                if entry.index in seen:
+            for entry, when in group.candidates(chart, view):
+                index = entry.index
+                if index in seen:
                     continue
-                seen.add(entry.index)
+                seen.add(index)
                 try:
-                    truth = entry.when(chart, view, None, None)
+                    truth = when(chart, view, None, None)
                     if truth == FALSE:
                         continue
-                    unless = [check(chart, view, None, None) for check in entry.unless]
+                    unless = (
+                        [check(chart, view, None, None) for check in entry.unless] if entry.unless else NONE
+                    )
                 except Exception as error:
-                    found.append((entry.index, failed(entry.rule, Subject((view,)), error)))
+                    found.append((index, failed(entry.rule, Subject((view,)), error)))
                     continue
                 if subject is None:
                     subject = Subject((view,))
@@ -337,12 +358,13 @@ def _add(
     chart: Chart,
     subject: Subject,
     truth: Truth,
-    unless: list[Truth],
+    unless: Sequence[Truth],
     found: list[tuple[int, Outcome]],
 ) -> None:
-    status = status_of(truth, unless)
-    details = NO_DETAILS if status is Status.NOT_MET else TracedDetails(entry.rule, chart, subject)
-    found.append((entry.index, Outcome(entry.rule, subject, status, details)))
+    """Note the outcome of a condition that is not FALSE."""
+    status = status_of(truth, unless) if unless else BARE[truth]
+    rule = entry.rule
+    found.append((entry.index, Outcome(rule, subject, status, TracedDetails(rule, chart, subject))))
 
 
 _KEPT: dict[str, InprocessEvaluator] = {}

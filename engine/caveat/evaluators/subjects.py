@@ -28,7 +28,8 @@ class Subject:
     @property
     def order_ids(self) -> tuple[str, ...]:
         """Ids of the orders, the judged one first."""
-        return tuple(view.order.id for view in self.orders)
+        orders = self.orders
+        return (orders[0].order.id,) if len(orders) == 1 else tuple([view.order.id for view in orders])
 
     @property
     def allergy_ids(self) -> tuple[str, ...]:

@@ -46,11 +46,11 @@ class Chart:
         self.problems: list[Problem] = list(patient.problems)
         self.notes: list[Note] = list(patient.notes)
         self.views: tuple[OrderView, ...] = tuple(
-            identify(order, terminology, as_of, selection) for order in patient.orders or ()
+            [identify(order, terminology, as_of, selection) for order in patient.orders or ()]
         )
-        self.current: tuple[OrderView, ...] = tuple(view for view in self.views if view.current)
+        self.current: tuple[OrderView, ...] = tuple([view for view in self.views if view.current])
         self.counted: tuple[OrderView, ...] = counted(self.current)
-        self.ended: tuple[OrderView, ...] = tuple(view for view in self.views if view.ended)
+        self.ended: tuple[OrderView, ...] = tuple([view for view in self.views if view.ended])
 
     def once(self, key: Any, build: Callable[[], T]) -> T:
         """`build()`, computed once per key."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from caveat.facts.values import CodeField, QuantityField, Record, WhenField
+from caveat.dates import When
+from caveat.facts.values import CodeField, Quantity, QuantityField, Record, WhenField, impossible
 
 Completeness = Literal["closed", "open", "unknown"]
 OrderStatus = Literal[
@@ -21,11 +22,6 @@ ClinicalStatus = Literal["active", "recurrence", "relapse", "inactive", "remissi
 Verification = Literal[
     "confirmed", "presumed", "unconfirmed", "provisional", "differential", "refuted", "entered-in-error"
 ]
-
-
-def _positive(value: QuantityField | None, name: str) -> None:
-    if value is not None and value.value <= 0 and (value.upper is None or value.upper <= 0):
-        raise ValueError(f"{name} must be greater than 0, not {value}")
 
 
 class Coded(Record):
@@ -79,14 +75,25 @@ class Order(Record):
     indication: tuple[CodedField, ...] | None = None
     source: str | None = None
 
+    @field_validator("strength", "dose", "frequency", "max_per_day", "rate", "daily_dose")
+    @classmethod
+    def _positive(cls, value: Quantity | None, info: ValidationInfo) -> Quantity | None:
+        if value is not None and value.value <= 0 and (value.upper is None or value.upper <= 0):
+            raise impossible(f"{info.field_name} must be greater than 0, not {value}")
+        return value
+
+    @field_validator("stop")
+    @classmethod
+    def _not_before_start(cls, value: When | None, info: ValidationInfo) -> When | None:
+        start = info.data.get("start")
+        if value is not None and start is not None and value.last < start.first:
+            raise impossible(f"stop {value} lies before start {start}")
+        return value
+
     @model_validator(mode="after")
-    def _possible(self) -> Order:
+    def _named(self) -> Order:
         if not (self.text or self.codes or self.ingredients):
             raise ValueError("an order needs text, codes or ingredients to say what it is")
-        for name in ("strength", "dose", "frequency", "max_per_day", "rate", "daily_dose"):
-            _positive(getattr(self, name), name)
-        if self.start is not None and self.stop is not None and self.stop.last < self.start.first:
-            raise ValueError(f"stop {self.stop} lies before start {self.start}")
         return self
 
 

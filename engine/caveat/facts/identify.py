@@ -49,11 +49,15 @@ class OrderView:
         return shown or ", ".join(self.ingredients or order.ingredients or ()) or order.id
 
 
+_Recognised = tuple[Resolution, str | None, Missing | None, str | None]
+_MOST_KEPT = 8_192
+_LONGEST_KEPT = 300
+"""How many products are kept recognised with a terminology, and the length past which a name is not."""
+
+
 def identify(order: Order, terminology: Terminology, as_of: int, selection: Selection) -> OrderView:
     """The order recognised, and whether it is current at `as_of` under the selection policy."""
-    found = _resolution(order, terminology)
-    route, missing = _route(order, found, terminology)
-    form = (terminology.form(order.form) if order.form else None) or found.form
+    found, route, missing, form = _recognised(order, terminology)
     current = is_current(order, as_of, selection)
     return OrderView(
         order,
@@ -65,6 +69,33 @@ def identify(order: Order, terminology: Terminology, as_of: int, selection: Sele
         current,
         not current and has_ended(order, as_of),
     )
+
+
+def _recognised(order: Order, terminology: Terminology) -> _Recognised:
+    """What the order's names, route and form mean; the same words are read once a terminology."""
+    key = (order.text, order.codes, order.ingredients, order.route, order.form)
+    kept: dict[object, _Recognised] = terminology.remember("recognised orders", dict)
+    found = kept.get(key)
+    if found is None:
+        found = _recognise(order, terminology)
+        if _is_short(order):
+            if len(kept) >= _MOST_KEPT:
+                kept.clear()
+            kept[key] = found
+    return found
+
+
+def _is_short(order: Order) -> bool:
+    words = (order.text, order.route, order.form, *(order.ingredients or ()))
+    words += tuple(part for code in order.codes for part in (code.system, code.code, code.display))
+    return sum(len(word) for word in words if word) <= _LONGEST_KEPT
+
+
+def _recognise(order: Order, terminology: Terminology) -> _Recognised:
+    found = _resolution(order, terminology)
+    route, missing = _route(order, found, terminology)
+    form = (terminology.form(order.form) if order.form else None) or found.form
+    return found, route, missing, form
 
 
 def _resolution(order: Order, terminology: Terminology) -> Resolution:

@@ -18,6 +18,9 @@ WEIGHT_LIMIT_ADULT = 365
 WEIGHT_LIMIT_CHILD = 90
 """Days that a body weight may be old where a dose or a clearance is computed from it."""
 
+OLDEST = 120
+"""Completed years past which an age is noted as unlikely."""
+
 SECONDS = {unit: parse_unit(unit).factor for unit in ("a", "mo", "d")}
 
 
@@ -82,6 +85,8 @@ def age(chart: Chart, unit: str) -> Measure:
                 str(patient.birth_date),
             )
             return unknown("age", "the birth date lies in the future", ("birth_date",), basis)
+        if unit == "a" and lived.low is not None and lived.low > OLDEST:
+            chart.note("implausible-value", f"an age of {lived.low} years is unlikely", "$.birth_date")
         return Measure(_scaled(lived, unit), basis)
     if patient.age is not None:
         return _stated_age(chart, unit)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ValidationInfo, field_validator, model_validator
 
 from caveat.facts.clinical import Allergy, Condition, Context, Lists, Note, Observation, Order, Problem
-from caveat.facts.values import QuantityField, Record, WhenField, quantity
+from caveat.facts.values import Quantity, QuantityField, Record, WhenField, impossible, quantity
 
 
 class Measurement(Record):
@@ -68,23 +68,35 @@ class Patient(Record):
     problems: tuple[Problem, ...] = ()
     source: str | None = None
 
+    @field_validator("age")
+    @classmethod
+    def _age(cls, value: Quantity | None) -> Quantity | None:
+        if value is not None and value.value < 0:
+            raise impossible(f"age must not be negative, not {value}")
+        return value
+
+    @field_validator("weight", "height", "serum_creatinine", "creatinine_clearance", "egfr")
+    @classmethod
+    def _positive(cls, value: Measurement | None, info: ValidationInfo) -> Measurement | None:
+        if value is None or value.value.value > 0:
+            return value
+        if info.field_name != "creatinine_clearance":
+            raise impossible(f"{info.field_name} must be greater than 0, not {value.value}")
+        if value.value.value < 0:
+            raise impossible(f"creatinine_clearance must not be negative, not {value.value}")
+        return value
+
+    @field_validator("pregnant")
+    @classmethod
+    def _not_in_a_man(cls, value: bool | None, info: ValidationInfo) -> bool | None:
+        if value and info.data.get("sex") == "male":
+            raise impossible("pregnant is true for a patient whose sex is male; correct one of them")
+        return value
+
     @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.age is not None:
-            if self.birth_date is not None:
-                raise ValueError("give birth_date or age, not both")
-            if self.age.value < 0:
-                raise ValueError(f"age must not be negative, not {self.age}")
-        for name in ("weight", "height", "serum_creatinine", "creatinine_clearance", "egfr"):
-            stated = getattr(self, name)
-            if stated is not None and stated.value.value <= 0 and name != "creatinine_clearance":
-                raise ValueError(f"{name} must be greater than 0, not {stated.value}")
-        if self.creatinine_clearance is not None and self.creatinine_clearance.value.value < 0:
-            raise ValueError(
-                f"creatinine_clearance must not be negative, not {self.creatinine_clearance.value}"
-            )
-        if self.pregnant and self.sex == "male":
-            raise ValueError("pregnant is true for a patient whose sex is male; correct one of them")
+    def _whole(self) -> Self:
+        if self.age is not None and self.birth_date is not None:
+            raise ValueError("give birth_date or age, not both")
         ids = [order.id for order in self.orders or ()]
         if len(ids) != len(set(ids)):
             twice = next(i for i in ids if ids.count(i) > 1)

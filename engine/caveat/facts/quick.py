@@ -15,7 +15,7 @@ from math import nan
 from typing import Any
 
 from caveat.errors import UnitError
-from caveat.facts.catalog import PATIENT_NUMBERS, number_fact
+from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView
 from caveat.facts.numbers import WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD
@@ -26,6 +26,7 @@ from caveat.units import convert, parse_unit, to_base
 from caveat.units.unit import Dimension
 
 MARGIN = 1e-9
+_MOST_SPANS = 2_048
 _MG_DL = float(parse_unit("mg/dL").factor)
 _KG = float(parse_unit("kg").factor)
 _ML_MIN = float(parse_unit("mL/min").factor)
@@ -83,6 +84,7 @@ def _collect(chart: Chart, found: dict[str, list[tuple[Any, Quantity | None]]]) 
     odd = False
     loinc = chart.terminology.tables.loinc
     today = chart.as_of
+    spans = _spans(chart)
     for entry in chart.patient.observations or ():
         concept = entry.concept
         if concept is None:
@@ -99,7 +101,8 @@ def _collect(chart: Chart, found: dict[str, list[tuple[Any, Quantity | None]]]) 
             odd = True
             continue
         value = entry.value
-        odd = odd or _odd(chart, concept, value)
+        if not odd and not _is_plain(spans, concept, value):
+            odd = _odd(chart, concept, value)
         kept = found.get(concept)
         if kept is None:
             found[concept] = [(at, value)]
@@ -108,8 +111,38 @@ def _collect(chart: Chart, found: dict[str, list[tuple[Any, Quantity | None]]]) 
     return odd
 
 
+def _is_plain(
+    spans: dict[tuple[str, str], tuple[float, float] | None], concept: str, value: Quantity | None
+) -> bool:
+    """Whether a value is known to be neither impossible nor unlikely; `spans` are bounds in its own unit."""
+    if value is None or value.comparator is not None or value.upper is not None:
+        return False
+    span = spans.get((concept, value.unit))
+    return span is not None and span[0] < float(value.value) < span[1]
+
+
+def _spans(chart: Chart) -> dict[tuple[str, str], tuple[float, float] | None]:
+    """Bounds of plain values by concept and unit, kept with the terminology."""
+    return chart.terminology.remember("quick spans", dict)
+
+
+def _learn(chart: Chart, concept: str, unit: str) -> None:
+    """Keep the bounds of a concept in a unit that is not yet known."""
+    spans = _spans(chart)
+    if (concept, unit) in spans or len(spans) >= _MOST_SPANS:
+        return
+    limits = chart.terminology.remember(("quick limits", concept), lambda: _limits(chart, concept))
+    size = factor(unit, limits[2], limits[3]) if limits is not None and unit else None
+    if limits is not None and size is not None and size > 0:
+        spans[concept, unit] = _narrowed(limits[0] / size, 1), _narrowed(limits[1] / size, -1)
+    else:
+        spans[concept, unit] = None
+
+
 def _odd(chart: Chart, concept: str, value: Quantity | None) -> bool:
     """Whether the exact index has to say something: impossible, unlikely, unknown concept."""
+    if value is not None:
+        _learn(chart, concept, value.unit)
     limits = chart.terminology.remember(("quick limits", concept), lambda: _limits(chart, concept))
     if limits is None:
         return True
@@ -212,12 +245,21 @@ def _years(chart: Chart) -> int | None:
         return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     stated = chart.patient.age
     if stated is not None and stated.unit == "a" and stated.comparator is None and stated.upper is None:
-        return int(stated.value)
+        whole = int(stated.value)
+        return whole if whole == stated.value else None
     return None
 
 
 def clearance(chart: Chart, within: int | None, using: str | None) -> float | None:
     """Creatinine clearance in base units, as `facts.derived.creatinine_clearance` has it."""
+    key = ("quick clearance", within, using)
+    memo = chart.memo
+    if key not in memo:
+        memo[key] = _clearance(chart, within, using)
+    return memo[key]  # type: ignore[no-any-return]
+
+
+def _clearance(chart: Chart, within: int | None, using: str | None) -> float | None:
     known = entries(chart)
     if "creatinine_clearance" in known:
         if "serum_creatinine" in known:
@@ -301,60 +343,3 @@ def treatment_time(chart: Chart, view: OrderView) -> tuple[Interval, Dimension] 
 @lru_cache(maxsize=64)
 def _rate(name: str) -> Dimension:
     return tuple(sorted(((name, 1), ("s", -1))))
-
-
-def known(chart: Chart, fact: str) -> bool | None:
-    """Whether a number is known with nothing missing; None where only the exact way can tell."""
-    if fact == "creatinine_clearance":
-        return _is(clearance(chart, None, None))
-    if fact.startswith("context."):
-        return getattr(chart.patient.context, fact[8:], None) is not None
-    recorded = entries(chart)
-    if fact == "child_pugh_stated":
-        return chart.patient.child_pugh is not None or "child_pugh_score" in recorded
-    if fact == "pump_refill_age":
-        return False if chart.patient.context.pump_refilled is None else None
-    if fact == "egfr":
-        return _egfr_known(chart)
-    derived = PATIENT_NUMBERS.get(fact)
-    if derived is not None and derived.derived:
-        return None
-    if fact in recorded:
-        return _is(latest(chart, fact, *_unit(chart, fact), None))
-    if fact in chart.terminology.tables.observations:
-        return False
-    if fact.endswith("_age") and fact[:-4] in chart.terminology.tables.observations:
-        return _is(time_since(chart, fact[:-4]))
-    return None
-
-
-def _is(value: float | None) -> bool | None:
-    return None if value is None else value == value
-
-
-def _unit(chart: Chart, fact: str) -> tuple[str, str | None]:
-    found = number_fact(fact, chart.terminology)
-    return ("1", None) if found is None else (found.unit, found.analyte)
-
-
-def _egfr_known(chart: Chart) -> bool | None:
-    recorded = entries(chart)
-    if "egfr" in recorded:
-        return _is(latest(chart, "egfr", "mL/min/{1.73_m2}", None, None))
-    if "serum_creatinine" not in recorded:
-        return False
-    lived = years(chart)
-    if lived is None or lived < 18 or chart.patient.sex is None:
-        return None
-    return _is(latest(chart, "serum_creatinine", "mg/dL", "creatinine", None))
-
-
-def no_liver_facts(chart: Chart, touched: frozenset[str] | None) -> bool:
-    """Whether nothing at all is recorded that a Child-Pugh class could rest on."""
-    if touched is None or chart.patient.child_pugh is not None:
-        return False
-    recorded = entries(chart)
-    labs = ("bilirubin_total", "albumin", "inr", "child_pugh_score")
-    return not any(lab in recorded for lab in labs) and touched.isdisjoint(
-        ("ascites", "hepatic-encephalopathy")
-    )

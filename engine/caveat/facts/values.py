@@ -6,17 +6,19 @@ Each is a small frozen class with an annotated type that pydantic models use, so
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from caveat.dates import When, when
-from caveat.errors import CaveatError
+from caveat.errors import CaveatError, UnitError
 from caveat.terminology.codes import Code, normalise_system
-from caveat.units import parse_quantity
+from caveat.units import parse_quantity, parse_unit
 
 COMPARATORS = ("<", "<=", ">=", ">")
 
@@ -57,8 +59,7 @@ def quantity(value: object) -> Quantity:
         return value
     try:
         if isinstance(value, str):
-            read = parse_quantity(value)
-            return Quantity(read.value, read.unit, read.comparator, read.upper)
+            return _from_text(value)
         if isinstance(value, dict):
             return _from_mapping(value)
     except CaveatError as problem:
@@ -66,6 +67,30 @@ def quantity(value: object) -> Quantity:
     if isinstance(value, (int, float, Decimal)):
         raise ValueError(f"a quantity needs its unit: write {value!s} with one, such as '{value!s} mg'")
     raise ValueError("a quantity is text such as '24 mL/min', or a mapping with value and unit")
+
+
+_IN_ANOTHER_UNIT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d+(?:\.\d+)?)\s+(\D.{0,60})", re.ASCII)
+
+
+def _from_text(text: str) -> Quantity:
+    """As `parse_quantity` reads it; a plain number in a unit that is not known keeps the unit as written."""
+    try:
+        read = parse_quantity(text)
+    except UnitError:
+        found = _IN_ANOTHER_UNIT.fullmatch(text.strip())
+        if found is None or "-" in found[3] or _names_a_unit(found[3]):
+            raise
+        return Quantity(decimal(found[2]), found[3].strip(), found[1])
+    return Quantity(read.value, read.unit, read.comparator, read.upper)
+
+
+def _names_a_unit(text: str) -> bool:
+    """Whether the unit is understood, so that the quantity is unreadable for another reason."""
+    try:
+        parse_unit(text.strip())
+    except UnitError:
+        return False
+    return True
 
 
 def _from_mapping(value: dict[str, Any]) -> Quantity:
@@ -81,6 +106,15 @@ def _from_mapping(value: dict[str, Any]) -> Quantity:
     return Quantity(
         decimal(value.get("value")), value["unit"], comparator, None if upper is None else decimal(upper)
     )
+
+
+IMPOSSIBLE = "impossible_value"
+"""Type of the error for a value that cannot be: readers set it aside and judge the rest."""
+
+
+def impossible(message: str) -> PydanticCustomError:
+    """The error for a value that is readable and cannot be true."""
+    return PydanticCustomError(IMPOSSIBLE, "{why}", {"why": message})
 
 
 def decimal(value: object) -> Decimal:

@@ -38,6 +38,7 @@ class RuleTexts:
     ledgers: dict[FilePath, LedgerFile] = field(default_factory=dict)
     places: dict[FilePath, Source] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
+    by_id: dict[str, PlacedRule] = field(default_factory=dict)
 
 
 def rule_files(root: FilePath) -> list[FilePath]:
@@ -90,8 +91,8 @@ def _read_rules(file: FilePath, base: FilePath, texts: RuleTexts) -> None:
     parsed = parse(RuleFile, source, texts.problems)
     for index, rule in enumerate(parsed.rules if parsed else ()):
         placed = PlacedRule(rule, source, ("rules", index), file)
-        twin = next((other for other in texts.rules if other.rule.id == rule.id), None)
-        if twin is not None:
+        twin = texts.by_id.setdefault(rule.id, placed)
+        if twin is not placed:
             texts.problems.add(
                 "C008",
                 f"rule {rule.id!r} stands twice",
