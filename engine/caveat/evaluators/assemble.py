@@ -123,6 +123,8 @@ def superseded(kept: list[Outcome]) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     firing = [(i, o) for i, o in enumerate(kept) if o.status is Status.FIRES]
+    if len(firing) < 2:
+        return found
     for place, winner in firing:
         if not winner.rule.supersedes:
             continue

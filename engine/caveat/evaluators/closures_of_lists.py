@@ -17,8 +17,11 @@ from caveat.facts.problems_list import match, views
 from caveat.facts.quick_choices import possible
 from caveat.facts.quick_known import known
 from caveat.intervals import Interval
-from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
+from caveat.truth import FALSE, TRUE, UNKNOWN, Truth, negate
 from caveat.units import parse_unit
+
+UNSURE = ("unconfirmed", "provisional", "differential", "presumed")
+"""Verifications of a condition that leave open whether it is there."""
 
 
 def known_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
@@ -128,6 +131,7 @@ def daily_sum_closure(leaf: nodes.SumLeaf, key: object) -> Closure:
     """A sum of plain daily doses of recognised orders."""
     exact, compare, negated = once(leaf, key), in_range(leaf.target), leaf.negated
     weights = {name: weight.low or Fraction(0) for name, weight in leaf.weights}
+    members = frozenset(weights)
     dimension = parse_unit(leaf.unit).dimension
     bounded = (leaf.target.low if negated else leaf.target.high) is not None
 
@@ -142,12 +146,15 @@ def daily_sum_closure(leaf: nodes.SumLeaf, key: object) -> Closure:
         for view in chart.counted:
             if view.resolution.unrecognised:
                 return exact(chart, first, second, allergy)
+            if members.isdisjoint(view.ingredients):
+                continue
             weight = sum(weights[name] for name in view.ingredients if name in weights)
             if weight:
                 found = quick.dose_rate(view)
                 if found is None or found[1] != dimension:
                     return exact(chart, first, second, allergy)
-                total += weight * found[0]
+                part = found[0] if weight == 1 else weight * found[0]
+                total = total + part if total else part
         value = compare(Interval(total, total))
         memo[key] = value = cast(Truth, 2 - value if negated else value)
         return value
@@ -158,6 +165,7 @@ def daily_sum_closure(leaf: nodes.SumLeaf, key: object) -> Closure:
 def count_closure(leaf: nodes.CountLeaf, key: object) -> Closure:
     """A count of recognised orders on a list that was given."""
     exact, compare = once(leaf, key), in_range(leaf.target)
+    small = tuple(compare(Interval(Fraction(n), Fraction(n))) for n in range(33))
     members, by_order, negated = frozenset(leaf.ingredients), leaf.by == "order", leaf.negated
     bounded = (leaf.target.low if negated else leaf.target.high) is not None
 
@@ -174,12 +182,11 @@ def count_closure(leaf: nodes.CountLeaf, key: object) -> Closure:
         for view in chart.counted:
             if view.resolution.unrecognised:
                 return exact(chart, first, second, allergy)
-            inside_scope = members.intersection(view.ingredients)
-            if inside_scope:
+            if not members.isdisjoint(view.ingredients):
                 orders += 1
-                names |= inside_scope
-        found = Fraction(orders if by_order else len(names))
-        value = compare(Interval(found, found))
+                names.update(members.intersection(view.ingredients))
+        found = orders if by_order else len(names)
+        value = small[found] if found < len(small) else compare(Interval(Fraction(found), Fraction(found)))
         memo[key] = value = cast(Truth, 2 - value if negated else value)
         return value
 
@@ -205,15 +212,38 @@ def condition_closure(leaf: nodes.ConditionLeaf, key: object) -> Closure:
     sets = frozenset(leaf.sets)
     asked = general(leaf) if leaf.during_order else once(leaf, key)
     absent: Truth | None = None if leaf.negated else FALSE
+    plain = leaf.within is None and not leaf.during_order
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         recorded = memo["touched"] if "touched" in memo else touched(chart)
-        if recorded is not None and absent is not None and sets.isdisjoint(recorded):
+        if recorded is None or absent is None:
+            return asked(chart, first, second, allergy)
+        if sets.isdisjoint(recorded):
             return absent
-        return asked(chart, first, second, allergy)
+        if not plain:
+            return asked(chart, first, second, allergy)
+        if key not in memo:
+            memo[key] = _recorded(chart, sets, leaf.status)
+        return memo[key]  # type: ignore[no-any-return]
 
     return run
+
+
+def _recorded(chart: Chart, sets: frozenset[str], status: str) -> Truth:
+    """Whether a condition of the sets is recorded, for a list whose absences are known."""
+    best: Truth = FALSE
+    for view in views(chart) or ():
+        listed = not sets.isdisjoint(view.sets)
+        if not listed and sets.isdisjoint(view.possible):
+            continue
+        truth: Truth = (
+            TRUE if status == "ever" else view.active if status == "active" else negate(view.active)
+        )
+        if truth == TRUE and (not listed or view.condition.verification in UNSURE):
+            truth = UNKNOWN
+        best = max(best, truth)
+    return best
 
 
 def touched(chart: Chart) -> frozenset[str] | None:

@@ -52,6 +52,26 @@ def in_range(target: Interval) -> Callable[[Interval], Truth]:
     return run
 
 
+def from_low(target: Interval) -> Callable[[Interval], Truth]:
+    """`inside` for one target and values that begin at a known end and are open above."""
+    low, high = target.low, target.high
+    low_open, high_open = target.low_open, target.high_open
+
+    def run(value: Interval) -> Truth:
+        least = value.low
+        if least is None or value.low_open:
+            return inside(value, target)
+        if high is not None:
+            left, right = least.numerator * high.denominator, high.numerator * least.denominator
+            return FALSE if left > right or (high_open and left == right) else UNKNOWN
+        if low is None:
+            return TRUE
+        left, right = least.numerator * low.denominator, low.numerator * least.denominator
+        return TRUE if left > right or (left == right and not low_open) else UNKNOWN
+
+    return run
+
+
 def near(target: Interval) -> Callable[[float], Truth | None]:
     """Whether a plain value lies in the range; None where it is too close to a bound to tell."""
     low = float("-inf") if target.low is None else float(target.low)
@@ -158,7 +178,7 @@ def _number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
 def quick_order_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
     """A plain number of an order is compared as it stands; the same answer, sooner."""
     which, negated, prop = leaf.which, leaf.negated, leaf.prop
-    compare, decide = in_range(leaf.target), near(leaf.target)
+    compare, decide, begin = in_range(leaf.target), near(leaf.target), from_low(leaf.target)
     slot = f"quick {prop}"
     dimension = parse_unit(leaf.unit).dimension
 
@@ -176,7 +196,7 @@ def quick_order_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
             return exact(chart, first, second, allergy)
         value = None if found[2] is None else decide(found[2])
         if value is None:
-            value = compare(found[0])
+            value = begin(found[0]) if found[0].high is None else compare(found[0])
         return 2 - value if negated else value  # type: ignore[return-value]
 
     return run

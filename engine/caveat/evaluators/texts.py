@@ -118,7 +118,7 @@ def measure_text(measure: Measure, unit: str, *, half: bool = False) -> str:
 
 def _shown(value: Fraction, unit: str) -> str:
     if unit == "a":
-        return f"{int(value)} years"
+        return "1 year" if value == 1 else f"{int(value)} years"
     return format_quantity(_short(value), unit)
 
 

@@ -102,11 +102,11 @@ def _reproductive(chart: Chart, fact: str) -> Choice:
     if recorded.truth == TRUE:
         return Choice((frozenset({"true"}), recorded.basis, ()))
     plain = quick.years(chart)
-    if plain is not None and recorded.truth == FALSE and CHILDBEARING[0] <= plain < CHILDBEARING[1]:
+    if plain is not None and not recorded.basis and CHILDBEARING[0] <= plain < CHILDBEARING[1]:
         lived = None
     else:
         lived = years(chart).interval
-    if lived is not None and recorded.truth == FALSE:
+    if lived is not None and not recorded.basis:
         young = lived.high is not None and lived.high < CHILDBEARING[0]
         old = lived.low is not None and lived.low >= CHILDBEARING[1]
         if young or old:

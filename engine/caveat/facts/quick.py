@@ -9,6 +9,7 @@ that the answer is the same and only sooner.
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import nan
@@ -293,7 +294,7 @@ def dose(view: OrderView) -> tuple[Fraction, Dimension] | None:
     name, power = amount[1][0]
     if power != 1 or name[0] == "{" or name in ("m", "s"):
         return None
-    return to_base(stated.value, parse_unit(stated.unit)), amount[1]
+    return in_base(stated.value, stated.unit), amount[1]
 
 
 def frequency(view: OrderView) -> tuple[Fraction, Dimension] | None:
@@ -304,7 +305,7 @@ def frequency(view: OrderView) -> tuple[Fraction, Dimension] | None:
     times = own_factor(stated.unit)
     if times is None or times[1] != _PER_TIME:
         return None
-    return to_base(stated.value, parse_unit(stated.unit)), _PER_TIME
+    return in_base(stated.value, stated.unit), _PER_TIME
 
 
 def dose_rate(view: OrderView) -> tuple[Fraction, Dimension] | None:
@@ -313,9 +314,21 @@ def dose_rate(view: OrderView) -> tuple[Fraction, Dimension] | None:
     if order.daily_dose is not None or order.rate is not None or order.max_per_day is not None:
         return None
     amount, times = dose(view), frequency(view)
-    if amount is None or times is None:
+    if amount is None or times is None or order.dose is None or order.frequency is None:
         return None
-    return amount[0] * times[0], _rate(amount[1][0][0])
+    product = _product(order.dose.value, order.dose.unit, order.frequency.value, order.frequency.unit)
+    return product, _rate(amount[1][0][0])
+
+
+@lru_cache(maxsize=4096)
+def in_base(value: Decimal, unit: str) -> Fraction:
+    """A number in `unit`, exactly, in base units."""
+    return to_base(value, parse_unit(unit))
+
+
+@lru_cache(maxsize=4096)
+def _product(value: Decimal, unit: str, other: Decimal, other_unit: str) -> Fraction:
+    return in_base(value, unit) * in_base(other, other_unit)
 
 
 def treatment_time(chart: Chart, view: OrderView) -> tuple[Interval, Dimension] | None:
@@ -335,9 +348,13 @@ def treatment_time(chart: Chart, view: OrderView) -> tuple[Interval, Dimension] 
         first = start.first if first is None else min(first, start.first)
     if first is None:
         return None
-    low = Fraction(max(0, chart.as_of - first) * 86400)
-    closed = chart.patient.complete.orders == "closed"
-    return Interval(low, low if closed else None), _TIME
+    return _lasting(max(0, chart.as_of - first), chart.patient.complete.orders == "closed"), _TIME
+
+
+@lru_cache(maxsize=4096)
+def _lasting(days: int, closed: bool) -> Interval:
+    low = Fraction(days * 86400)
+    return Interval(low, low if closed else None)
 
 
 @lru_cache(maxsize=64)
