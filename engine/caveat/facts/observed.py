@@ -9,6 +9,7 @@ from caveat.dates import When
 from caveat.errors import UnitError
 from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
+from caveat.facts.clinical import Observation
 from caveat.facts.measure import Measure, base_interval, unknown
 from caveat.facts.values import Quantity
 from caveat.findings.basis import Basis, Missing
@@ -41,6 +42,21 @@ def observed(chart: Chart) -> dict[str, list[Observed]]:
     return chart.once("observed", lambda: _collect(chart))
 
 
+def concept_of(chart: Chart, entry: Observation) -> str | None:
+    """The concept an observation is of: as named (an id or a label), else by LOINC code, else by its text.
+
+    None when nothing binds it. A name that no concept has is returned as it stands.
+    """
+    tables = chart.terminology.tables
+    named = entry.concept
+    if named is not None:
+        return named if named in tables.observations else chart.terminology.observation_named(named) or named
+    for code in entry.codes:
+        if code.system == "loinc" and code.code in tables.loinc:
+            return tables.loinc[code.code]
+    return chart.terminology.observation_named(entry.text) if entry.text else None
+
+
 def _collect(chart: Chart) -> dict[str, list[Observed]]:
     found: dict[str, list[Observed]] = {}
     patient = chart.patient
@@ -51,19 +67,9 @@ def _collect(chart: Chart) -> dict[str, list[Observed]]:
             if stated.at is None and today is None:
                 today = When(chart.day, chart.as_of, chart.as_of)
             _add(chart, found, name, stated.value, stated.at or today, stated.source, f"$.{name}")
-    loinc = chart.terminology.tables.loinc
     concepts = chart.terminology.tables.observations
     for index, entry in enumerate(patient.observations or ()):
-        concept = entry.concept
-        if concept is None:
-            for code in entry.codes:
-                if code.system == "loinc" and code.code in loinc:
-                    concept = loinc[code.code]
-                    break
-            else:
-                concept = chart.terminology.observation_named(entry.text) if entry.text else None
-        elif concept not in concepts:
-            concept = chart.terminology.observation_named(concept) or concept
+        concept = concept_of(chart, entry)
         if concept is None:
             continue
         if concept not in concepts and number_fact(concept, chart.terminology) is None:

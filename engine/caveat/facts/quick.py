@@ -20,7 +20,7 @@ from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView
 from caveat.facts.numbers import WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD
-from caveat.facts.observed import STATED, observed
+from caveat.facts.observed import STATED, concept_of, observed
 from caveat.facts.values import Quantity
 from caveat.intervals import Interval
 from caveat.units import convert, parse_unit, to_base
@@ -83,20 +83,12 @@ def entries(chart: Chart) -> dict[str, list[tuple[Any, Quantity | None]]]:
 
 def _collect(chart: Chart, found: dict[str, list[tuple[Any, Quantity | None]]]) -> bool:
     odd = False
-    loinc = chart.terminology.tables.loinc
     today = chart.as_of
     spans = _spans(chart)
     for entry in chart.patient.observations or ():
-        concept = entry.concept
+        concept = concept_of(chart, entry)
         if concept is None:
-            for code in entry.codes:
-                if code.system == "loinc" and code.code in loinc:
-                    concept = loinc[code.code]
-                    break
-            else:
-                concept = chart.terminology.observation_named(entry.text) if entry.text else None
-                if concept is None:
-                    continue
+            continue
         at = entry.at
         if at is not None and at.first > today:
             odd = True

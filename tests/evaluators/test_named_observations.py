@@ -1,0 +1,27 @@
+"""An observation named by a label counts the same in every evaluator."""
+
+from __future__ import annotations
+
+import pytest
+
+import caveat
+
+
+@pytest.mark.parametrize("concept", ["serum_creatinine", "Serum creatinine", "creatinine", "SCr"])
+@pytest.mark.parametrize("evaluator", ["reference", "inprocess"])
+def test_a_label_names_the_concept(concept: str, evaluator: str) -> None:
+    patient = caveat.Patient.model_validate(
+        {
+            "id": "p",
+            "age": "70 a",
+            "sex": "female",
+            "weight": "60 kg",
+            "observations": [{"concept": concept, "value": "2.5 mg/dL", "at": "2026-01-05"}],
+            "orders": [{"id": "o1", "text": "baclofen 10 mg tablet", "route": "oral", "status": "active"}],
+        }
+    )
+    report = caveat.screen(patient, caveat.load(), as_of="2026-01-15", evaluator=evaluator)
+    rules = {finding.rule.id for finding in report.alerts}
+    assert "baclofen.renal.crcl-below-30" in rules
+    assert "baclofen.renal.function-unknown" not in rules
+    assert report.errors == ()
