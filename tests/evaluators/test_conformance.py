@@ -33,6 +33,7 @@ IN_CI = os.environ.get("CAVEAT_HYPOTHESIS_PROFILE") == "ci"
 SHARDS = 8
 PROGRAMS = 50 if IN_CI else 8
 PATIENTS = 25
+LABELS = {"serum_creatinine": "SCr", "weight": "Body weight", "potassium": "Potassium", "albumin": "Albumin"}
 BUNDLED = 1_000 if IN_CI else 200
 
 
@@ -44,7 +45,15 @@ def bundled_program() -> Program:
 def generated(seed: int) -> tuple[Program, list[Patient]]:
     source = Seeded(seed)
     program = programs.program(source, 8)
-    return program, [patients.patient(patients.data(source, i)) for i in range(PATIENTS)]
+    return program, [patients.patient(by_label(patients.data(source, i), i)) for i in range(PATIENTS)]
+
+
+def by_label(data: patients.Data, index: int) -> patients.Data:
+    """Every third patient's observations named as people write them, not by the concept's id."""
+    if index % 3 or not data.get("observations"):
+        return data
+    named = [{**o, "concept": LABELS.get(o["concept"], o["concept"])} for o in data["observations"]]
+    return {**data, "observations": named}
 
 
 def differences(program: Program, records: list[Patient]) -> list[str]:
