@@ -2,7 +2,8 @@
 # make test     run the tests        make test ARGS="tests/test_layers.py -k clock"
 # make lint     ruff and mypy        make format   rewrite the layout
 # make bench    measure, and write benchmarks/RESULTS.md        make bench-quick   a small run, nothing written
-# make durable  try again to install the durable evaluator      make clean
+# make bench-cohort   measure cohorts, and write benchmarks/COHORTS.md
+# make durable  try again to install the durable evaluator      make spark   the same for Spark      make clean
 # PYTHON=python3.12 picks the interpreter; the environment is .venv, made once.
 
 PYTHON ?=
@@ -11,7 +12,7 @@ JOBS ?= auto
 environment = @PYTHON="$(PYTHON)" scripts/environment.sh
 bin = .venv/bin
 
-.PHONY: screen test lint format bench bench-quick durable clean
+.PHONY: screen test lint format bench bench-quick bench-cohort durable spark clean
 .DEFAULT_GOAL := screen
 
 screen:
@@ -37,8 +38,12 @@ bench bench-quick:
 	$(environment) bench
 	@$(bin)/python -m benchmarks.run $(if $(filter bench-quick,$@),--quick) $(ARGS)
 
-durable:
-	$(environment) durable
+bench-cohort:
+	$(environment) bench
+	@$(bin)/python -m benchmarks.cohort $(ARGS)
+
+durable spark:
+	$(environment) $@
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Makes .venv what a target needs, and does nothing where it already is.
-# Usage: scripts/environment.sh run|test|bench|durable
-#   run      caveat and what it runs on, and the durable evaluator where it builds
-#   test     run, and the tests and checks
+# Usage: scripts/environment.sh run|test|bench|durable|spark
+#   run      caveat, what it and its cohort runs need, and the durable evaluator where it builds
+#   test     run, and the tests and checks, and Spark where Java is
 #   bench    run, and the peers in the benchmarks
 #   durable  tries the durable evaluator again and says why it cannot be had
+#   spark    the same for the Spark evaluator
 # PYTHON names the interpreter; without it the first of python3, python3.13, 3.12, 3.11 that fits is taken.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,8 +14,12 @@ say() { echo "caveat: $*" >&2; }
 fail() { say "$@"; exit 1; }
 
 target=${1:-run}
-case $target in run | durable) locks="core build" ;; test) locks="core build dev" ;; bench) locks="core build bench" ;;
-*) fail "unknown target $target; use run, test, bench or durable" ;; esac
+case $target in
+    run | durable | spark) locks="core build batch" ;;
+    test) locks="core build batch postgres dev spark" ;;
+    bench) locks="core build batch bench" ;;
+    *) fail "unknown target $target; use run, test, bench, durable or spark" ;;
+esac
 
 venv=.venv
 python=$venv/bin/python
@@ -38,7 +43,7 @@ as_asked() { [ -z "${PYTHON:-}" ] || [ "$(release "$python")" = "$(release "$PYT
 
 # shellcheck disable=SC2086
 wanted=$(stamp_of $locks)
-if [ "$target" != durable ] && [ -x "$python" ] && stamped "$target" "$wanted" && as_asked; then exit 0; fi
+if [ "$target" != durable ] && [ "$target" != spark ] && [ -x "$python" ] && stamped "$target" "$wanted" && as_asked; then exit 0; fi
 
 fits() { "$1" -c "import sys; sys.exit(sys.version_info < ($oldest))" 2>/dev/null; }
 can_make_environments() { "$1" -c "import venv; from ensurepip import version" 2>/dev/null; }
@@ -88,6 +93,14 @@ why_not_durable() { # installs the durable evaluator; prints one line where it c
     else echo "durable-rules did not build; see $log"; fi
 }
 
+why_not_spark() { # installs PySpark; prints one line where it cannot be had
+    if ! command -v java >/dev/null 2>&1; then
+        echo "no Java: apt-get install default-jre-headless"
+    elif ! install --no-build-isolation -r requirements/spark.txt || ! "$python" -c "import pyspark" 2>>"$log"; then
+        echo "PySpark could not be installed; see $log"
+    fi
+}
+
 if ! usable; then
     chosen=$(find_python)
     say "making $venv with $chosen (once; some tens of seconds)"
@@ -97,9 +110,9 @@ fi
 pwd >"$venv/home"
 : >"$log"
 
-wanted_run=$(stamp_of core build)
+wanted_run=$(stamp_of core build batch)
 if ! stamped base "$wanted_run"; then
-    install -r requirements/core.txt -r requirements/build.txt &&
+    install -r requirements/core.txt -r requirements/build.txt -r requirements/batch.txt &&
         "$python" -m pip install --quiet --no-deps --no-build-isolation --editable . >>"$log" 2>&1 ||
         fail_install
     rm -f "$venv/durable.stamp"
@@ -111,11 +124,14 @@ if [ "$target" = durable ] || ! stamped durable "$wanted_durable"; then
     if [ -n "$reason" ]; then say "the durable evaluator is left out, all else works ($reason; try again: make durable)"; fi
     echo "$wanted_durable" >"$venv/durable.stamp"
 fi
-case $target in test | bench)
-    lock=dev
-    [ "$target" = test ] || lock=bench
-    install -r "requirements/$lock.txt" ||
-        fail_install
-    ;;
+wanted_spark=$(stamp_of spark)
+if [ "$target" = spark ] || { [ "$target" = test ] && ! stamped spark "$wanted_spark"; }; then
+    reason=$(why_not_spark)
+    if [ -n "$reason" ]; then say "the Spark evaluator is left out, all else works ($reason; try again: make spark)"; fi
+    echo "$wanted_spark" >"$venv/spark.stamp"
+fi
+case $target in
+    test) install -r requirements/dev.txt -r requirements/postgres.txt || fail_install ;;
+    bench) install -r requirements/bench.txt || fail_install ;;
 esac
 echo "$wanted" >"$venv/$target.stamp"

@@ -22,6 +22,9 @@ lock() { # lock NAME TITLE SOURCE ARGUMENT...
 
 lock core "What caveat runs on" pyproject.toml "$@"
 lock build "What builds the package" requirements/build.in -c requirements/core.txt "$@"
-extra dev | lock dev "Tests and checks" - -c requirements/core.txt -c requirements/build.txt "$@"
+extra postgres | lock postgres "An OMOP database on a PostgreSQL server" - -c requirements/core.txt "$@"
+extra batch | lock batch "Cohorts" - -c requirements/core.txt -c requirements/build.txt -c requirements/postgres.txt "$@"
+extra dev | lock dev "Tests and checks" - -c requirements/core.txt -c requirements/build.txt -c requirements/batch.txt "$@"
+extra spark | lock spark "Cohorts past one machine" - -c requirements/batch.txt "$@"
 extra durable | lock durable "The durable evaluator" - -c requirements/core.txt "$@"
-extra bench | lock bench "Peers in the benchmarks" - -c requirements/core.txt "$@"
+extra bench | lock bench "Peers in the benchmarks" - -c requirements/core.txt -c requirements/batch.txt "$@"
