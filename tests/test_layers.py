@@ -22,6 +22,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("terminology",),
     ("findings",),
     ("facts",),
+    ("columns",),
     ("rules",),
     ("compile",),
     ("evaluators",),

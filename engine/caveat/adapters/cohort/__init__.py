@@ -1,0 +1,1 @@
+"""Cohorts: sources of many records that are read in parts, as columns."""

@@ -1,0 +1,1 @@
+"""Patient records as Arrow columns: the published schema, and the way there and back."""
