@@ -24,7 +24,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One thing that was set aside; `patient` is the id (perhaps empty) where it is a whole patient record."""
+    """One thing that was set aside; `patient` is its id where it is a whole patient record."""
 
     reject: Reject
     patient: str | None = None
@@ -60,7 +60,7 @@ class Cohort(Protocol):
         ...
 
     def prepare(self, work: Path, say: Callable[[str], None]) -> None:
-        """Write what `parts` and `read` need below `work`; done once, and safe to be killed and called again."""
+        """Write what `parts` and `read` need below `work`; safe to be killed and called again."""
         ...
 
     def parts(self) -> int:
@@ -72,5 +72,5 @@ class Cohort(Protocol):
         ...
 
     def about(self) -> dict[str, Any]:
-        """What the manifest and the report should say of the source: shares that could not be mapped, counts."""
+        """What the manifest and the report say of the source: counts, shares that could not be mapped."""
         ...
