@@ -10,12 +10,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from caveat.columns.records import to_patient
 from caveat.compile.ruleset import Ruleset
-from caveat.evaluators.columnar import results
-from caveat.evaluators.columnar.onebyone import finding_rows, patient_row
 from caveat.evaluators.screen import ordinal
-from caveat.evaluators.screen import screen as screen_one
 from caveat.facts.identify import Selection
 
 if TYPE_CHECKING:
@@ -29,16 +25,20 @@ class Screened:
     """What a batch gave: `findings` and `patients` as `results` has them.
 
     `one_by_one` is how many rows were judged one at a time, because something in them is not
-    plain: the answer is the same, only slower.
+    plain: the answer is the same, only slower. `uncovered` counts the current orders of each
+    ingredient that no rule is about.
     """
 
     findings: pa.RecordBatch
     patients: pa.RecordBatch
     one_by_one: int
+    uncovered: dict[str, int]
 
 
 class Columnar:
     """Prepared once for a ruleset and a day; holds no state of any record."""
+
+    name = NAME
 
     def __init__(
         self,
@@ -48,32 +48,23 @@ class Columnar:
         selection: Selection = "active",
         because: bool = False,
     ) -> None:
+        from caveat.evaluators.columnar.plan import Plan
+
         self.rules = rules
         self.as_of = ordinal(as_of)
         self.selection: Selection = selection
         self.because = because
+        self._plan = Plan(rules)
 
     def screen(self, batch: pa.RecordBatch) -> Screened:
         """Findings and one row a patient, both in the order of the batch.
 
         `batch` is in the schema of `caveat.columns.schema.patients` and its rows are valid records:
-        `caveat.columns.check` sets the others aside.
+        `caveat.adapters.cohort.tables.checked` sets the others aside.
         """
-        import pyarrow as pa
+        from caveat.evaluators.columnar.screening import screened
 
-        found, screened = [], []
-        for row in range(batch.num_rows):
-            patient = to_patient(batch, row)
-            report = screen_one(
-                patient, self.rules, as_of=dt.date.fromordinal(self.as_of), selection=self.selection
-            )
-            found += finding_rows(report, row, because=self.because)
-            screened.append(patient_row(report, patient.source))
-        return Screened(
-            pa.RecordBatch.from_pylist(found, schema=results.findings()),
-            pa.RecordBatch.from_pylist(screened, schema=results.patients()),
-            batch.num_rows,
-        )
+        return screened(batch, self._plan, self.as_of, self.selection, because=self.because)
 
 
 def screen(

@@ -31,7 +31,7 @@ def _finding(patient: str, found: Finding, row: int, because: bool) -> dict[str,
         "tier": found.tier,
         "drugs": list(found.drugs),
         "missing": names_of_missing(found) if status is Status.CANNOT_ASSESS else [],
-        "unchecked": [one.id for one in found.unchecked] if status is Status.FIRES else [],
+        "unchecked": [one.id for one in found.unchecked],
         "suppressed_by": found.suppressed_by,
         "because": basis,
         "error": found.error,
@@ -39,12 +39,12 @@ def _finding(patient: str, found: Finding, row: int, because: bool) -> dict[str,
 
 
 def names_of_missing(found: Finding) -> list[str]:
-    """The facts that left a finding open, each once, in order."""
-    return list(dict.fromkeys(missing.fact for missing in found.missing))
+    """The facts that left a finding open, each once, sorted."""
+    return sorted({missing.fact for missing in found.missing})
 
 
-def patient_row(report: Report, source: str | None) -> dict[str, Any]:
-    """The row of a report in `results.patients`."""
+def patient_row(report: Report, source: str | None, uncovered: int) -> dict[str, Any]:
+    """The row of a report in `results.patients`; `uncovered` counts orders, which a report does not."""
     shown = [f for f in report.findings if f.suppressed_by is None]
     of_status = Counter(f.status for f in shown)
     fired = Counter(f.severity for f in shown if f.status is Status.FIRES)
@@ -59,7 +59,7 @@ def patient_row(report: Report, source: str | None) -> dict[str, Any]:
         "failed_rules": of_status[Status.ERROR],
         "notes": sum(note.count for note in report.notes),
         "unrecognised": [{"text": u.text, "kind": u.kind, "id": u.id or None} for u in report.unrecognised],
-        "uncovered": list(report.uncovered),
+        "uncovered": uncovered,
         "errors": [
             {"code": e.code, "message": e.message, "path": e.path or None, "value": e.value or None}
             for e in report.errors

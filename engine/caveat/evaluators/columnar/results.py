@@ -55,8 +55,9 @@ def patients() -> pa.Schema:
     """One row a patient that was screened, cleared or not, in the order of the batch.
 
     Alerts (not suppressed) in all and by severity; rules and subjects that cannot be assessed,
-    are excepted or suppressed; drugs, allergens and conditions not recognised, ingredients that no
-    rule is about, errors and notes of the record. `clear` is `Report.is_clear`.
+    are excepted or suppressed; drugs, allergens and conditions not recognised; `uncovered`, the
+    current orders with an ingredient that no rule is about; errors and notes of the record.
+    `clear` is `Report.is_clear`.
     """
     import pyarrow as pa
 
@@ -72,6 +73,7 @@ def patients() -> pa.Schema:
         "suppressed",
         "failed_rules",
         "notes",
+        "uncovered",
     )
     texts = [(name, pa.string()) for name in ("code", "message", "path", "value")]
     unrecognised = pa.struct([("text", pa.string()), ("kind", pa.string()), ("id", pa.string())])
@@ -81,7 +83,6 @@ def patients() -> pa.Schema:
             pa.field("clear", pa.bool_(), nullable=False),
             *(pa.field(name, pa.int32(), nullable=False) for name in counts),
             ("unrecognised", pa.list_(unrecognised)),
-            ("uncovered", pa.list_(pa.string())),
             ("errors", pa.list_(pa.struct(texts))),
             ("source", pa.string()),
         ],

@@ -1,0 +1,204 @@
+"""Arrow columns as small whole numbers: lists with their rows, dense codes for words and combinations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Ints = npt.NDArray[np.int32]
+    Longs = npt.NDArray[np.int64]
+    Bools = npt.NDArray[np.bool_]
+    Floats = npt.NDArray[np.float64]
+
+LARGEST_TABLE = 1 << 22
+"""Combinations up to which dense codes are found by a table, not by hashing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """A list column: `rows` is the row of each item, `starts` the first item of each row.
+
+    `known` says which rows have a list at all; a row without one has no items.
+    """
+
+    known: Bools
+    lengths: Longs
+    starts: Longs
+    rows: Ints
+    items: Any
+
+    @property
+    def count(self) -> int:
+        """Items in all."""
+        return len(self.rows)
+
+
+def lists(array: pa.ListArray) -> Lists:
+    """The items of a list column with the rows they belong to."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    starts = np.zeros(len(array) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    rows = np.repeat(np.arange(len(array), dtype=np.int32), lengths)
+    return Lists(valid(array), lengths, starts, rows, array.flatten())
+
+
+def valid(array: pa.Array) -> Bools:
+    """Which entries are not null."""
+    import numpy as np
+
+    if array.null_count == 0:
+        return np.ones(len(array), np.bool_)
+    found: Bools = array.is_valid().to_numpy(zero_copy_only=False)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text as codes into `values`; -1 is null. Two codes may stand for one word."""
+
+    codes: Ints
+    values: Any
+
+    @property
+    def width(self) -> int:
+        """Distinct codes, null included."""
+        return len(self.values) + 1
+
+    def texts(self) -> list[str | None]:
+        """The words, and None at the end: `texts()[code]` holds for -1 too."""
+        return [*self.values.to_pylist(), None]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every entry is null."""
+        return len(self.values) == 0
+
+
+def words(array: pa.Array) -> Words:
+    """The codes of a text column, plain or dictionary-encoded."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if array.null_count == len(array):
+        return Words(np.full(len(array), -1, np.int32), pa.array([], pa.string()))
+    encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
+    indices = encoded.indices
+    if indices.null_count:
+        indices = pc.fill_null(indices, -1)
+    return Words(indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), encoded.dictionary)
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """Combinations as codes from 0 up to `count`; `first` is an entry that has each."""
+
+    codes: Ints
+    first: Longs
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.first)
+
+
+def dense(keys: Longs, size: int) -> Dense:
+    """Codes of the distinct `keys`, which lie from 0 to below `size`."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if size <= LARGEST_TABLE:
+        table = np.full(size, -1, np.int64)
+        table[keys[::-1]] = np.arange(len(keys) - 1, -1, -1, dtype=np.int64)
+        present = np.flatnonzero(table >= 0)
+        first = table[present]
+        code = np.empty(size, np.int32)
+        code[present] = np.arange(len(present), dtype=np.int32)
+        return Dense(code[keys], first)
+    encoded = pc.dictionary_encode(pa.array(keys))
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    first = np.empty(len(encoded.dictionary), np.int64)
+    first[codes[::-1]] = np.arange(len(keys) - 1, -1, -1, dtype=np.int64)
+    return Dense(codes, first)
+
+
+def combined(count: int, *parts: tuple[Ints, int]) -> Dense:
+    """Codes of the distinct combinations of several codes (-1 allowed), each with its width."""
+    import numpy as np
+
+    found: Dense | None = None
+    for codes, width in parts:
+        if width <= 1:
+            continue
+        shifted = codes.astype(np.int64) + 1
+        if found is None or found.count <= 1:
+            found = dense(shifted, width + 1)
+        else:
+            found = dense(found.codes.astype(np.int64) * (width + 1) + shifted, found.count * (width + 1))
+    if found is None:
+        return Dense(np.zeros(count, np.int32), np.zeros(min(count, 1), np.int64))
+    return found
+
+
+def sequences(codes: Ints, width: int, held: Lists) -> tuple[Ints, int]:
+    """One code for each list of codes; -1 for an empty one. With it, how many there are, null included."""
+    import numpy as np
+
+    found = np.full(len(held.lengths), -1, np.int32)
+    if not len(codes):
+        return found, 1
+    some = np.flatnonzero(held.lengths > 0)
+    starts = held.starts[:-1][some]
+    current = codes[starts]
+    count = width
+    longest = int(held.lengths.max())
+    for place in range(1, longest):
+        more = held.lengths[some] > place
+        following = np.full(len(some), -1, np.int32)
+        following[more] = codes[starts[more] + place]
+        joined = combined(len(some), (current, count), (following, width))
+        current, count = joined.codes, joined.count + 1
+    found[some] = current
+    return found, count
+
+
+def floats(array: pa.Array) -> Floats:
+    """Numbers with NaN for null."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if array.null_count:
+        array = pc.fill_null(array, pa.scalar(float("nan"), array.type))
+    found: Floats = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    return found
+
+
+def flags(array: pa.Array) -> Ints:
+    """Booleans as 0 and 1, null as -1."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if array.null_count == len(array):
+        return np.full(len(array), -1, np.int32)
+    plain = pc.if_else(array, 1, 0)
+    found: Ints = pc.fill_null(plain, -1).to_numpy(zero_copy_only=False).astype(np.int32)
+    return found
+
+
+def field(struct: Any, name: str) -> Any:
+    """A child of a struct column; null where the struct is."""
+    import pyarrow.compute as pc
+
+    if struct.null_count == 0:
+        return struct.field(name)
+    return pc.struct_field(struct, name)

@@ -1,0 +1,67 @@
+"""Dates of a column as days: the first and the last that each can mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from caveat.dates import parse_when
+from caveat.evaluators.columnar.arrays import words
+
+if TYPE_CHECKING:
+    from caveat.evaluators.columnar.arrays import Bools, Ints
+
+EPOCH = 719_163
+"""Ordinal of 1970-01-01."""
+NONE = 0
+"""Stands for a date that is not recorded; no day of a record has this ordinal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Ordinals; `NONE` where no date is recorded."""
+
+    first: Ints
+    last: Ints
+
+    @property
+    def known(self) -> Bools:
+        """Where a date is recorded."""
+        found: Bools = self.first != NONE
+        return found
+
+    @property
+    def exact(self) -> Bools:
+        """Where it is one whole day."""
+        found: Bools = (self.first == self.last) & (self.first != NONE)
+        return found
+
+    def at(self, places: Any) -> Days:
+        """Those of some entries."""
+        return Days(self.first[places], self.last[places])
+
+
+def days(array: Any) -> Days:
+    """The days of a text column of dates, as `caveat.dates.parse_when` reads them."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = words(array)
+    if found.is_empty:
+        none = np.zeros(len(array), np.int32)
+        return Days(none, none)
+    values = found.values
+    first = np.zeros(len(values) + 1, np.int32)
+    last = np.zeros(len(values) + 1, np.int32)
+    lengths = pc.utf8_length(values).to_numpy(zero_copy_only=False)
+    whole = np.flatnonzero(lengths >= 10)
+    if len(whole):
+        text = values if len(whole) == len(values) else values.take(pa.array(whole))
+        text = pc.utf8_slice_codeunits(text, 0, 10)
+        ordinals = text.cast(pa.date32()).cast(pa.int32()).to_numpy(zero_copy_only=False) + EPOCH
+        first[whole] = last[whole] = ordinals
+    for place in np.flatnonzero(lengths < 10).tolist():
+        when = parse_when(values[place].as_py())
+        first[place], last[place] = when.first, when.last
+    return Days(first[found.codes], last[found.codes])

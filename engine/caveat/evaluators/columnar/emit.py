@@ -1,0 +1,221 @@
+"""Findings and patients as Arrow batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from caveat.compile.program import CompiledRule
+from caveat.compile.ruleset import Ruleset
+from caveat.evaluators.assemble import NO_ORDERS, RecordRule, _drugs
+from caveat.evaluators.columnar import results
+from caveat.evaluators.columnar.arrays import field
+from caveat.evaluators.columnar.facts import Facts
+from caveat.evaluators.columnar.found import Found, Words
+from caveat.evaluators.columnar.judging import CANNOT_ASSESS, ERROR, EXCEPTED, FIRES
+from caveat.evaluators.columnar.whole import Whole, allergy_id
+from caveat.findings.severity import SEVERITIES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Labels:
+    """What is the same for every finding of a rule; the last rule is "no list of orders"."""
+
+    def __init__(self, rules: Ruleset) -> None:
+        import numpy as np
+
+        program = rules.program
+        every: list[CompiledRule | RecordRule] = [*program.rules, NO_ORDERS]
+        self.count = len(program.rules)
+        self.rules = every
+        self.ids = [rule.id for rule in every]
+        self.kinds = sorted({rule.kind for rule in every})
+        self.kind = np.array([self.kinds.index(rule.kind) for rule in every], np.int32)
+        self.severity = np.array([SEVERITIES.index(rule.severity) for rule in every], np.int32)
+        tiers = [
+            [rules.tier(rule.id, rule.severity, open=open_) for rule in every] for open_ in (False, True)
+        ]
+        self.tiers = sorted({tier for each in tiers for tier in each})
+        number = {tier: place for place, tier in enumerate(self.tiers)}
+        self.tier = np.array([[number[tier] for tier in each] for each in tiers], np.int32)
+        self.pairs = np.array([getattr(rule, "subject", "") == "pair" for rule in every], np.bool_)
+
+
+def findings(found: Found, facts: Facts, labels: Labels, words: Words) -> pa.RecordBatch:
+    """The findings as `results.findings` has them; `found` is in order and of the batch of `facts`."""
+    import numpy as np
+    import pyarrow as pa
+
+    used = np.flatnonzero(np.bincount(found.rule, minlength=1)) if found.count else np.zeros(0, np.int64)
+    place = np.zeros(labels.count + 1, np.int32)
+    place[used] = np.arange(len(used), dtype=np.int32)
+    winners = np.unique(found.winner[found.winner >= 0])
+    beaten = np.zeros(labels.count + 2, np.int32)
+    beaten[winners] = np.arange(len(winners), dtype=np.int32)
+    opened = (found.status == CANNOT_ASSESS).astype(np.int32)
+    count = found.count
+    by_name = {
+        "patient": facts.batch.column("id").take(pa.array(found.row)),
+        "row": pa.array(found.row, pa.int32()),
+        "rule": _coded(place[found.rule], [labels.ids[rule] for rule in used.tolist()]),
+        "orders": _order_ids(found, facts),
+        "allergies": _allergy_ids(found, facts),
+        "status": _coded(found.status.astype(np.int32), list(results.STATUSES)),
+        "severity": _coded(labels.severity[found.rule], list(SEVERITIES)),
+        "kind": _coded(labels.kind[found.rule], labels.kinds),
+        "tier": _coded(labels.tier[opened, found.rule], labels.tiers),
+        "drugs": _of_drugs(found, facts, labels),
+        "missing": _listed(found.missing, words.lists),
+        "unchecked": _listed(found.unchecked, words.lists),
+        "suppressed_by": _coded(
+            beaten[found.winner], [labels.ids[rule] for rule in winners.tolist()], found.winner < 0
+        ),
+        "because": pa.nulls(count, results.findings().field("because").type),
+        "error": pa.nulls(count, pa.string()),
+    }
+    schema = results.findings()
+    return pa.RecordBatch.from_arrays([by_name[name] for name in schema.names], schema=schema)
+
+
+def _coded(codes: Any, words: list[str], null: Any = None) -> Any:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, pa.int32(), mask=null), pa.array(words, pa.string())
+    )
+
+
+def _order_ids(found: Found, facts: Facts) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    one, two = found.first >= 0, found.second >= 0
+    ends = np.zeros(found.count + 1, np.int32)
+    np.cumsum(one.astype(np.int32) + two, out=ends[1:])
+    places = np.zeros(int(ends[-1]), np.int64)
+    places[ends[:-1][one]] = found.first[one]
+    places[ends[:-1][two] + 1] = found.second[two]
+    ids = field(facts.orders.items, "id").take(pa.array(places))
+    return pa.ListArray.from_arrays(pa.array(ends), ids)
+
+
+def _allergy_ids(found: Found, facts: Facts) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    some = np.flatnonzero(found.allergy >= 0)
+    ends = np.zeros(found.count + 1, np.int32)
+    np.cumsum(found.allergy >= 0, out=ends[1:])
+    ids = [allergy_id(facts, place) for place in found.allergy[some].tolist()]
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(ids, pa.string()))
+
+
+def _listed(codes: Any, lists: list[tuple[str, ...]]) -> Any:
+    """Lists of words, each one of `lists`."""
+    import numpy as np
+    import pyarrow as pa
+
+    lengths = np.array([len(words) for words in lists], np.int32)
+    starts = np.zeros(len(lists) + 1, np.int32)
+    np.cumsum(lengths, out=starts[1:])
+    flat = [word for words in lists for word in words]
+    ends = np.zeros(len(codes) + 1, np.int32)
+    np.cumsum(lengths[codes], out=ends[1:])
+    total = int(ends[-1])
+    step = np.arange(total, dtype=np.int32) - np.repeat(ends[:-1], lengths[codes])
+    places = np.repeat(starts[:-1][codes], lengths[codes]) + step
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat, pa.string()).take(pa.array(places)))
+
+
+def _of_drugs(found: Found, facts: Facts, labels: Labels) -> Any:
+    """The ingredients a finding is about, as `caveat.evaluators.assemble` names them."""
+    import numpy as np
+
+    orders = facts.orders
+    products = orders.products
+    names = facts.known.catalogue.names
+    width = len(names) + 1
+    none = len(names)
+    lists: list[tuple[str, ...]] = []
+    if not len(orders.rows):
+        return _listed(np.zeros(found.count, np.int32), [()])
+    first = np.append(products.first, -1)
+    several = np.append(products.several, False)
+    blank = np.append(products.first < 0, False)
+    one = np.where(found.first < 0, -1, products.codes[found.first])
+    two = np.where(found.second < 0, -1, products.codes[found.second])
+    a, b = first[one], first[two]
+    b = np.where(a == b, -1, b)
+    key = np.where(a < 0, none, a).astype(np.int64) * width + np.where(b < 0, none, b)
+    odd = several[one] | several[two] | blank[one] | blank[two]
+    keys, codes = _distinct(key, width * width)
+    for value in keys.tolist():
+        pair = (value // width, value % width)
+        lists.append(tuple([names[number] for number in pair if number != none]))
+    if odd.any():
+        codes = codes.copy()
+        known: dict[Any, int] = {}
+        for place in np.flatnonzero(odd).tolist():
+            rule = labels.rules[int(found.rule[place])]
+            which = (int(found.rule[place]), int(one[place]), int(two[place]))
+            if which not in known:
+                views = tuple([products.views[code] for code in which[1:] if code >= 0])
+                known[which] = len(lists)
+                lists.append(_drugs(getattr(rule, "first", ()), getattr(rule, "second", ()), views))
+            codes[place] = known[which]
+    return _listed(codes, lists or [()])
+
+
+def _distinct(keys: Any, size: int) -> tuple[Any, Any]:
+    from caveat.evaluators.columnar.arrays import dense
+
+    found = dense(keys, size)
+    return keys[found.first], found.codes
+
+
+def patients(found: Found, facts: Facts, labels: Labels, whole: Whole) -> pa.RecordBatch:
+    """A row a patient as `results.patients` has it; those judged one at a time are filled in later."""
+    import numpy as np
+    import pyarrow as pa
+
+    count = facts.count
+    shown = found.winner < 0
+
+    def of(mask: Any) -> Any:
+        return np.bincount(found.row[mask], minlength=count)
+
+    fires = shown & (found.status == FIRES)
+    by_severity = np.bincount(
+        found.row[fires].astype(np.int64) * len(SEVERITIES) + labels.severity[found.rule[fires]],
+        minlength=count * len(SEVERITIES),
+    ).reshape(count, len(SEVERITIES))
+    unnamed, names = whole.unrecognised()
+    open_ = of(shown & (found.status == CANNOT_ASSESS))
+    failed = of(found.status == ERROR)
+    clear = (of(found.status == FIRES) + open_ + failed + unnamed) == 0
+    ends = np.zeros(count + 1, np.int32)
+    np.cumsum(unnamed, out=ends[1:])
+    errors = results.patients().field("errors").type
+    numbers = {
+        "alerts": of(fires),
+        **{name: by_severity[:, place] for place, name in enumerate(SEVERITIES)},
+        "cannot_assess": open_,
+        "excepted": of(shown & (found.status == EXCEPTED)),
+        "suppressed": of(~shown),
+        "failed_rules": failed,
+        "notes": whole.notes,
+        "uncovered": whole.uncovered,
+    }
+    columns: dict[str, Any] = {
+        "patient": facts.batch.column("id"),
+        "clear": pa.array(clear),
+        **{name: pa.array(values, pa.int32()) for name, values in numbers.items()},
+        "unrecognised": pa.ListArray.from_arrays(pa.array(ends), names),
+        "errors": pa.ListArray.from_arrays(
+            pa.array(np.zeros(count + 1, np.int32)), pa.array([], errors.value_type)
+        ),
+        "source": facts.batch.column("source"),
+    }
+    schema = results.patients()
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)

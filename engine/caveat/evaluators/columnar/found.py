@@ -1,0 +1,240 @@
+"""What the rules of a batch gave, as one table of numbers, before it is written as Arrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from caveat.compile.program import CompiledRule, Program
+from caveat.evaluators.columnar.judging import FIRES, Ruling
+
+if TYPE_CHECKING:
+    from caveat.evaluators.columnar.arrays import Ints, Longs
+
+NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Findings: patient, rule, orders (-1 none), allergy (-1 none), status, what is missing or unchecked.
+
+    `missing` and `unchecked` are places in the lists of `Words`, `winner` the rule that supersedes
+    it (-1 none).
+    """
+
+    row: Ints
+    rule: Ints
+    first: Longs
+    second: Longs
+    allergy: Longs
+    status: Any
+    missing: Ints
+    unchecked: Ints
+    winner: Ints
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.row)
+
+    def at(self, places: Any) -> Found:
+        """Some of them."""
+        return Found(*(getattr(self, name)[places] for name in self.__dataclass_fields__))
+
+
+class Words:
+    """Lists of names that findings share, each kept once; the first is empty."""
+
+    def __init__(self) -> None:
+        self.lists: list[tuple[str, ...]] = [()]
+        self._number: dict[tuple[str, ...], int] = {(): 0}
+
+    def number(self, names: tuple[str, ...]) -> int:
+        """The place of a list."""
+        found = self._number.get(names)
+        if found is None:
+            self._number[names] = found = len(self.lists)
+            self.lists.append(names)
+        return found
+
+
+def blank(row: Any, rule: Any, status: int, missing: int = 0) -> Found:
+    """Findings without orders; `missing` is a place in the lists of `Words`."""
+    import numpy as np
+
+    count = len(row)
+    none = np.full(count, NOBODY, np.int64)
+    zero = np.zeros(count, np.int32)
+    return Found(
+        np.asarray(row, np.int32),
+        np.broadcast_to(np.asarray(rule, np.int32), (count,)),
+        none,
+        none,
+        none,
+        np.full(count, status, np.int8),
+        np.full(count, missing, np.int32),
+        zero,
+        np.full(count, NOBODY, np.int32),
+    )
+
+
+def of_ruling(ruling: Ruling, words: Words) -> Found:
+    """The findings of one rule, with rows and orders as the frame has them."""
+    import numpy as np
+
+    frame, at = ruling.frame, ruling.subject
+    none = np.full(len(at), NOBODY, np.int64)
+    exclusions = [exclusion.id for exclusion in ruling.rule.unless]
+    return Found(
+        frame.rows[at].astype(np.int32),
+        np.full(len(at), ruling.index, np.int32),
+        none if frame.first is None else frame.first[at],
+        none if frame.second is None else frame.second[at],
+        none if frame.allergy is None else frame.allergy[at],
+        ruling.status,
+        _numbered(ruling.lacking, lambda mask: words.number(ruling.names.listed(mask))),
+        _numbered(
+            ruling.unchecked,
+            lambda mask: words.number(tuple([e for k, e in enumerate(exclusions) if mask >> min(k, 62) & 1])),
+        ),
+        np.full(len(at), NOBODY, np.int32),
+    )
+
+
+def _numbered(masks: Longs, number: Any) -> Ints:
+    import numpy as np
+
+    values, inverse = np.unique(masks, return_inverse=True)
+    return np.array([number(int(value)) for value in values], np.int32)[inverse]
+
+
+def joined(parts: list[Found]) -> Found:
+    """All of them together."""
+    import numpy as np
+
+    if len(parts) == 1:
+        return parts[0]
+    return Found(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in Found.__dataclass_fields__)
+    )
+
+
+def in_order(found: Found, starts: Longs) -> Found:
+    """By patient, rule, and place of the orders and of the allergy in the record."""
+    import numpy as np
+
+    if found.count < 2:
+        return found
+    base = starts[found.row]
+    first = np.where(found.first < 0, 0, found.first - base + 1)
+    second = np.where(found.second < 0, 0, found.second - base + 1)
+    allergy = found.allergy - found.allergy.min()
+    sizes = [int(part.max()) + 1 for part in (found.row, found.rule, first, second, allergy)]
+    bits = [max(size - 1, 1).bit_length() for size in sizes]
+    if sum(bits) > 62:
+        return found.at(np.lexsort((allergy, second, first, found.rule, found.row)))
+    key = found.row.astype(np.int64)
+    for part, width in zip((found.rule, first, second, allergy), bits[1:], strict=True):
+        key = (key << width) | part
+    return found.at(np.argsort(key, kind="stable"))
+
+
+def once_a_pair(found: Found, pairs: Any) -> Found:
+    """Without the second of two findings that say the same of the same two orders the other way round.
+
+    `pairs` says which rules are judged for pairs; `found` is in order.
+    """
+    import numpy as np
+
+    some = np.flatnonzero(pairs[found.rule] & (found.second >= 0))
+    if len(some) < 2:
+        return found
+    part = found.at(some)
+    low, high = np.minimum(part.first, part.second), np.maximum(part.first, part.second)
+    order = np.lexsort((np.arange(len(some)), part.status, high, low, part.rule))
+    a, b = order[:-1], order[1:]
+    same = (part.rule[a] == part.rule[b]) & (low[a] == low[b]) & (high[a] == high[b])
+    same &= part.status[a] == part.status[b]
+    drop = np.zeros(found.count, np.bool_)
+    drop[some[b[same]]] = True
+    return found.at(~drop)
+
+
+class Superseding:
+    """Which rules supersede which, as `caveat.evaluators.assemble.superseded` applies it."""
+
+    def __init__(self, program: Program) -> None:
+        import numpy as np
+
+        place = {rule.id: index for index, rule in enumerate(program.rules)}
+        self.beats: dict[int, frozenset[int]] = {}
+        for index, rule in enumerate(program.rules):
+            losers = frozenset(place[name] for name in rule.supersedes if name in place)
+            if losers:
+                self.beats[index] = losers
+        self.involved = np.zeros(len(program.rules) + 1, np.bool_)
+        self.involved[[*self.beats, *(loser for losers in self.beats.values() for loser in losers)]] = True
+        self._kept: dict[Any, list[tuple[int, int]]] = {}
+
+    def applied(self, found: Found, starts: Longs) -> Found:
+        """The findings, each with the rule that supersedes it; `found` is in order."""
+        import numpy as np
+
+        if not self.beats:
+            return found
+        some = np.flatnonzero((found.status == FIRES) & self.involved[found.rule])
+        if len(some) < 2:
+            return found
+        rows = found.row[some]
+        begins = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
+        ends = np.append(begins[1:], len(rows))
+        base = starts[rows]
+        columns = (
+            found.rule[some].tolist(),
+            (found.first[some] - base).tolist(),
+            (found.second[some] - base).tolist(),
+            np.where(found.second[some] < 0, 0, 1).tolist(),
+            np.where(found.first[some] < 0, 0, 1).tolist(),
+            found.allergy[some].tolist(),
+        )
+        winner = found.winner.copy()
+        for low, high in zip(begins.tolist(), ends.tolist(), strict=True):
+            if high - low < 2:
+                continue
+            key = tuple([column[i] for column in columns[:5] for i in range(low, high)])
+            allergies = columns[5][low:high]
+            lone = max(allergies) < 0
+            losers = self._kept.get(key) if lone else None
+            if losers is None:
+                losers = self._losers(columns, low, high)
+                if lone:
+                    if len(self._kept) >= 100_000:
+                        self._kept.clear()
+                    self._kept[key] = losers
+            for place, rule in losers:
+                winner[some[low + place]] = rule
+        names = {name: getattr(found, name) for name in Found.__dataclass_fields__}
+        return Found(**{**names, "winner": winner})
+
+    def _losers(self, columns: tuple[list[int], ...], low: int, high: int) -> list[tuple[int, int]]:
+        firing = []
+        for i in range(low, high):
+            rule, first, second, has_second, has_first, allergy = (column[i] for column in columns)
+            orders = ({first} if has_first else set()) | ({second} if has_second else set())
+            firing.append((rule, orders, allergy))
+        lost: dict[int, int] = {}
+        for place, (winner, ids, allergy) in enumerate(firing):
+            for index, (loser, others, other_allergy) in enumerate(firing):
+                if loser not in self.beats.get(winner, ()) or index == place:
+                    continue
+                if lost.get(place) == loser:
+                    continue
+                same = allergy < 0 or allergy == other_allergy
+                if same and (ids <= others or others <= ids):
+                    lost.setdefault(index, winner)
+        return sorted(lost.items())
+
+
+def rule_ids(rules: tuple[CompiledRule, ...]) -> list[str]:
+    """The ids, in order."""
+    return [rule.id for rule in rules]

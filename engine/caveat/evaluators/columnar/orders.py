@@ -1,0 +1,321 @@
+"""The orders of a batch: what each is of, and whether it is current or ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from caveat.evaluators.columnar.arrays import (
+    Dense,
+    Lists,
+    Words,
+    combined,
+    field,
+    flags,
+    floats,
+    lists,
+    sequences,
+    words,
+)
+from caveat.evaluators.columnar.days import Days, days
+from caveat.facts.clinical import Order
+from caveat.facts.identify import ENTRY_LOOK_BACK, OrderView, Selection, identify
+from caveat.terminology.codes import Code
+from caveat.terminology.concepts import Terminology
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from caveat.evaluators.columnar.arrays import Bools, Ints, Longs
+
+QUANTITIES = ("strength", "dose", "frequency", "max_per_day", "rate", "daily_dose")
+REMOVED = ("entered-in-error", "cancelled")
+ENDED = ("completed", "stopped", "cancelled")
+CARRIED_OUT = ("administration", "dispense")
+MOST_KEPT = 100_000
+"""Products kept recognised from one batch to the next."""
+
+ProductKey = tuple[str | None, tuple[Code, ...], tuple[str, ...] | None, str | None, str | None]
+
+
+class Catalogue:
+    """Products recognised so far, each once; a cache of what names mean, not of any record."""
+
+    def __init__(self, terminology: Terminology) -> None:
+        self.terminology = terminology
+        self.names: list[str] = sorted(terminology.tables.ingredients)
+        self.number = {name: index for index, name in enumerate(self.names)}
+        self._views: dict[ProductKey, OrderView] = {}
+
+    def view(self, key: ProductKey) -> OrderView:
+        """What an order of these words, codes, route and form is of."""
+        found = self._views.get(key)
+        if found is None:
+            text, codes, ingredients, route, form = key
+            order = Order.model_construct(
+                id="", text=text, codes=codes, ingredients=ingredients, route=route, form=form
+            )
+            found = identify(order, self.terminology, 1, "active")
+            if len(self._views) >= MOST_KEPT:
+                self._views.clear()
+            self._views[key] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """The distinct products of a batch; `codes` is the product of each order.
+
+    `first` is the number of the only or first ingredient (-1 when there is none), `several` says
+    which products have more than one.
+    """
+
+    codes: Ints
+    keys: list[ProductKey]
+    views: list[OrderView]
+    first: Ints
+    several: Bools
+    unrecognised: Bools
+    conflicting: Bools
+
+
+class Orders:
+    """The orders of a batch as columns, worked out as they are asked for."""
+
+    def __init__(self, column: pa.ListArray, catalogue: Catalogue, as_of: int, selection: Selection) -> None:
+        self.lists: Lists = lists(column)
+        self.items: Any = self.lists.items
+        self.catalogue = catalogue
+        self.as_of = as_of
+        self.selection = selection
+
+    @property
+    def rows(self) -> Ints:
+        """The patient of each order."""
+        return self.lists.rows
+
+    def words(self, name: str) -> Words:
+        """A text field."""
+        return words(field(self.items, name))
+
+    def is_one_of(self, found: Words, wanted: tuple[str, ...]) -> Bools:
+        """Which entries are one of the words; null is not."""
+        import numpy as np
+
+        table = np.array([text in wanted for text in found.texts()], np.bool_)
+        held: Bools = table[found.codes]
+        return held
+
+    @cached_property
+    def status(self) -> Words:
+        """The recorded status."""
+        return self.words("status")
+
+    @cached_property
+    def start(self) -> Days:
+        """The start."""
+        return days(field(self.items, "start"))
+
+    @cached_property
+    def stop(self) -> Days:
+        """The stop."""
+        return days(field(self.items, "stop"))
+
+    @cached_property
+    def carried_out(self) -> Bools:
+        """Administrations and dispenses."""
+        return self.is_one_of(self.words("origin"), CARRIED_OUT)
+
+    @cached_property
+    def removed(self) -> Bools:
+        """Orders that never counted."""
+        return self.is_one_of(self.status, REMOVED)
+
+    @cached_property
+    def closed(self) -> Bools:
+        """Orders whose status says that they are over."""
+        return self.is_one_of(self.status, ENDED)
+
+    @cached_property
+    def over(self) -> Bools:
+        """Orders whose stop lies before the day."""
+        found: Bools = self.stop.known & (self.stop.last < self.as_of)
+        return found
+
+    @cached_property
+    def current(self) -> Bools:
+        """`caveat.facts.identify.is_current` of each order."""
+        found: Bools = ~self.removed
+        if self.selection == "ever":
+            return found
+        found &= ~self.over
+        if self.selection == "overlapping":
+            started = ~self.start.known | (self.start.first <= self.as_of)
+            return found & started & (self.stop.known | ~self.closed)
+        found &= ~self.closed
+        if self.carried_out.any():
+            entry = (self.status.codes < 0) & self.carried_out & self.start.known & ~self.stop.known
+            found &= ~entry | (self.start.last >= self.as_of - ENTRY_LOOK_BACK)
+        return found
+
+    @cached_property
+    def ended(self) -> Bools:
+        """`caveat.facts.identify.has_ended` of each order that is not current."""
+        found: Bools = ~self.current & ~self.removed & (self.closed | self.over)
+        return found & ~self.is_one_of(self.status, ("proposed",))
+
+    @cached_property
+    def undated(self) -> Bools:
+        """Orders that are over at a time that is not recorded."""
+        found: Bools = self.closed & ~(self.start.known & self.stop.known)
+        return found
+
+    def overlap(self, one: Any, other: Any) -> Any:
+        """`caveat.facts.identify.overlap` of pairs of orders, as truths."""
+        import numpy as np
+
+        found = np.where(self.undated[one] | self.undated[other], 1, 2).astype(np.int8)
+        for left, right in ((one, other), (other, one)):
+            stop, start = self.stop.at(left), self.start.at(right)
+            both = stop.known & start.known
+            vague = both & (stop.first < start.last) & ~(stop.exact & start.exact)
+            found[vague & (found == 2)] = 1
+            found[both & (stop.last < start.first)] = 0
+        return found
+
+    @cached_property
+    def products(self) -> Products:
+        """What each order is of."""
+        import numpy as np
+
+        text, route, form = self.words("text"), self.words("route"), self.words("form")
+        coded = Coded(field(self.items, "codes"))
+        named = lists(field(self.items, "ingredients"))
+        names = words(named.items)
+        spelled, spelled_width = sequences(names.codes, names.width, named)
+        # an empty list of ingredients is not the same as none, but both mean that none is named
+        found = combined(
+            len(self.rows),
+            (text.codes, text.width),
+            (coded.codes, coded.width),
+            (spelled, spelled_width),
+            (route.codes, route.width),
+            (form.codes, form.width),
+        )
+        keys = self._keys(found, text, coded, named, names, route, form)
+        views = [self.catalogue.view(key) for key in keys]
+        number = self.catalogue.number
+        first = np.array([number[v.ingredients[0]] if v.ingredients else -1 for v in views], np.int32)
+        return Products(
+            found.codes,
+            keys,
+            views,
+            first,
+            np.array([len(v.ingredients) > 1 for v in views], np.bool_),
+            np.array([bool(v.resolution.unrecognised) for v in views], np.bool_),
+            np.array([bool(v.resolution.conflict) for v in views], np.bool_),
+        )
+
+    def _keys(
+        self, found: Dense, text: Words, coded: Coded, named: Lists, names: Words, route: Words, form: Words
+    ) -> list[ProductKey]:
+        texts, routes, forms, spellings = text.texts(), route.texts(), form.texts(), names.texts()
+        keys: list[ProductKey] = []
+        for place in found.first.tolist():
+            low, high = int(named.starts[place]), int(named.starts[place + 1])
+            ingredients = tuple(str(spellings[code]) for code in names.codes[low:high].tolist())
+            keys.append(
+                (
+                    texts[text.codes[place]],
+                    coded.at(place),
+                    ingredients if named.known[place] else None,
+                    routes[route.codes[place]],
+                    forms[form.codes[place]],
+                )
+            )
+        return keys
+
+    @cached_property
+    def quantity_codes(self) -> Dense:
+        """Combinations of product, amounts, frequency and "as needed"."""
+        parts = [(self.products.codes, len(self.products.keys))]
+        for name in QUANTITIES:
+            parts.append(quantity_codes(field(self.items, name)))
+        parts.append((flags(field(self.items, "as_needed")), 3))
+        return combined(len(self.rows), *parts)
+
+
+class Coded:
+    """A column of lists of codes: one number for each list, and the codes it stands for."""
+
+    def __init__(self, column: Any) -> None:
+        self.lists = lists(column)
+        items = self.lists.items
+        self._systems, self._numbers = words(field(items, "system")), words(field(items, "code"))
+        self._displays = words(field(items, "display"))
+        self._each = combined(
+            self.lists.count,
+            (self._systems.codes, self._systems.width),
+            (self._numbers.codes, self._numbers.width),
+            (self._displays.codes, self._displays.width),
+        )
+        self.codes, self.width = sequences(self._each.codes, self._each.count + 1, self.lists)
+
+    @cached_property
+    def _objects(self) -> list[Code]:
+        systems, numbers, displays = self._systems.texts(), self._numbers.texts(), self._displays.texts()
+        return [
+            Code(
+                systems[self._systems.codes[place]] or "",
+                numbers[self._numbers.codes[place]] or "",
+                displays[self._displays.codes[place]] or "",
+            )
+            for place in self._each.first.tolist()
+        ]
+
+    def at(self, place: int) -> tuple[Code, ...]:
+        """The codes of one entry."""
+        low, high = int(self.lists.starts[place]), int(self.lists.starts[place + 1])
+        if low == high:
+            return ()
+        objects = self._objects
+        return tuple([objects[code] for code in self._each.codes[low:high].tolist()])
+
+
+def quantity_codes(column: Any) -> tuple[Ints, int]:
+    """One number for each distinct quantity of a column, -1 for none; and how many, none included."""
+    import numpy as np
+
+    if column.null_count == len(column):
+        return np.full(len(column), -1, np.int32), 1
+    value, upper = floats(field(column, "value")), floats(field(column, "upper"))
+    unit, comparator = words(field(column, "unit")), words(field(column, "comparator"))
+    parts = [number_codes(value), (unit.codes, unit.width)]
+    if not comparator.is_empty:
+        parts.append((comparator.codes, comparator.width))
+    if not np.isnan(upper).all():
+        parts.append(number_codes(upper))
+    found = combined(len(column), *parts)
+    codes = found.codes.copy()
+    codes[np.isnan(value)] = -1
+    return codes, found.count + 1
+
+
+def number_codes(values: Any) -> tuple[Ints, int]:
+    """Numbers as codes, NaN as -1."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    encoded = pc.dictionary_encode(pa.array(values, from_pandas=True))
+    found = Words(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False), encoded.dictionary)
+    return found.codes, found.width
+
+
+def patients_with(rows: Ints, count: int) -> Longs:
+    """The distinct rows, in order."""
+    import numpy as np
+
+    held = np.zeros(count, np.bool_)
+    held[rows] = True
+    return np.flatnonzero(held)

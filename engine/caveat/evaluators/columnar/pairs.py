@@ -1,0 +1,185 @@
+"""Pair rules: every two current orders of a patient looked up in a table of ingredient by ingredient.
+
+What this costs follows the orders and what fires, not the number of rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from caveat.compile.nodes import Always
+from caveat.compile.program import CompiledRule
+from caveat.evaluators.columnar.orders import Catalogue, Orders
+
+if TYPE_CHECKING:
+    from caveat.evaluators.columnar.arrays import Ints, Longs
+
+LARGEST_BLOCK = 1 << 21
+"""Pairs looked up at one time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Pairs of orders that are in the scope of a rule; `first` is the order of the rule's first side."""
+
+    rule: Ints
+    first: Longs
+    second: Longs
+
+    def at(self, places: Any) -> Hits:
+        """Some of them."""
+        return Hits(self.rule[places], self.first[places], self.second[places])
+
+
+class PairTable:
+    """The pair rules of a program by the two ingredients that meet.
+
+    `plain` says which rules fire on the meeting alone.
+    """
+
+    def __init__(self, rules: list[tuple[int, CompiledRule]], catalogue: Catalogue) -> None:
+        import numpy as np
+
+        number = catalogue.number
+        self.count = len(rules)
+        self.total = 1 + max((index for index, _ in rules), default=-1)
+        self.plain = np.zeros(self.total, np.bool_)
+        ones: list[Any] = []
+        others: list[Any] = []
+        each: list[Any] = []
+        for index, rule in rules:
+            when = rule.when
+            self.plain[index] = isinstance(when, Always) and not when.negated and not rule.unless
+            first = np.array([number[name] for name in rule.first if name in number], np.int32)
+            second = np.array([number[name] for name in rule.second if name in number], np.int32)
+            ones.append(np.repeat(first, len(second)))
+            others.append(np.tile(second, len(first)))
+            each.append(np.full(len(first) * len(second), index, np.int32))
+        nothing = np.zeros(0, np.int32)
+        a = np.concatenate(ones) if ones else nothing
+        b = np.concatenate(others) if others else nothing
+        rule_of = np.concatenate(each) if each else nothing
+        used = np.unique(np.concatenate([a, b]))
+        self.width = len(used)
+        self.place = np.full(len(catalogue.names) + 1, -1, np.int32)
+        self.place[used] = np.arange(len(used), dtype=np.int32)
+        # both ways round: the earlier order may be of the second side
+        forward = self.place[a].astype(np.int64) * self.width + self.place[b]
+        backward = self.place[b].astype(np.int64) * self.width + self.place[a]
+        keys = np.concatenate([forward, backward])
+        swapped = np.repeat(np.array([False, True]), len(forward))
+        rule_of = np.concatenate([rule_of, rule_of])
+        order = np.lexsort((swapped, rule_of, keys))
+        keys, swapped, rule_of = keys[order], swapped[order], rule_of[order]
+        # a plain rule that fits both ways round says the same twice: the way of the record is kept
+        twice = np.zeros(len(keys), np.bool_)
+        twice[1:] = (keys[1:] == keys[:-1]) & (rule_of[1:] == rule_of[:-1]) & self.plain[rule_of[1:]]
+        keys, swapped, rule_of = keys[~twice], swapped[~twice], rule_of[~twice]
+        self.rule, self.swapped = rule_of, swapped
+        cells, starts = np.unique(keys, return_index=True)
+        self.starts = np.append(starts, len(keys))
+        self.cell = np.zeros(max(self.width * self.width, 1), np.int32)
+        self.cell[cells] = np.arange(1, len(cells) + 1, dtype=np.int32)
+
+    def hits(self, orders: Orders) -> Hits:
+        """Every pair of current orders that meets a rule and does not certainly miss in time."""
+        import numpy as np
+
+        entries, places = self._entries(orders)
+        rows = orders.rows[entries]
+        cells: list[Any] = []
+        ones: list[Any] = []
+        others: list[Any] = []
+        for first, second in _pairs_of(rows):
+            found = self.cell[places[first].astype(np.int64) * self.width + places[second]]
+            met = np.flatnonzero(found)
+            cells.append(found[met])
+            ones.append(entries[first[met]])
+            others.append(entries[second[met]])
+        nothing = np.zeros(0, np.int64)
+        if not cells:
+            return Hits(np.zeros(0, np.int32), nothing, nothing)
+        cell = np.concatenate(cells).astype(np.int64) - 1
+        one, other = np.concatenate(ones), np.concatenate(others)
+        apart = one != other
+        apart &= orders.overlap(one, other) > 0 if len(one) else apart
+        cell, one, other = cell[apart], one[apart], other[apart]
+        low = self.starts[cell]
+        times = self.starts[cell + 1] - low
+        step = np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, times)
+        at = np.repeat(low, times) + step
+        rule, swapped = self.rule[at], self.swapped[at]
+        one, other = np.repeat(one, times), np.repeat(other, times)
+        found = Hits(rule, np.where(swapped, other, one), np.where(swapped, one, other))
+        return self._once(found, orders)
+
+    def _entries(self, orders: Orders) -> tuple[Longs, Ints]:
+        """Current orders with an ingredient of any pair rule, once for each such ingredient."""
+        import numpy as np
+
+        products = orders.products
+        if not len(orders.rows):
+            return np.zeros(0, np.int64), np.zeros(0, np.int32)
+        place = self.place[products.first]
+        at = np.flatnonzero((place >= 0)[products.codes] & orders.current)
+        several = np.flatnonzero(products.several[products.codes] & orders.current)
+        places = place[products.codes[at]]
+        if not len(several):
+            return at, places
+        more: list[tuple[int, int]] = []
+        number = orders.catalogue.number
+        for entry in several.tolist():
+            for name in products.views[products.codes[entry]].ingredients[1:]:
+                found = int(self.place[number[name]])
+                if found >= 0:
+                    more.append((entry, found))
+        at = np.concatenate([at, np.array([e for e, _ in more], np.int64)])
+        places = np.concatenate([places, np.array([p for _, p in more], np.int32)])
+        order = np.argsort(at, kind="stable")
+        return at[order], places[order]
+
+    def _once(self, found: Hits, orders: Orders) -> Hits:
+        """Each rule once a pair of orders and way round; a plain rule once whichever way round it fits.
+
+        Only a product of several ingredients can meet a rule more than once.
+        """
+        import numpy as np
+
+        several = orders.products.several[orders.products.codes]
+        many = several[found.first] | several[found.second]
+        if not many.any():
+            return found
+        some = found.at(np.flatnonzero(many))
+        low, high = np.minimum(some.first, some.second), np.maximum(some.first, some.second)
+        # a plain rule says the same both ways: the way that comes first in the record is kept
+        backward = np.where(self.plain[some.rule], 0, some.first != low)
+        order = np.lexsort((some.first, backward, high, low, some.rule))
+        same = np.zeros(len(order), np.bool_)
+        a, b = order[:-1], order[1:]
+        same[1:] = (
+            (some.rule[a] == some.rule[b])
+            & (low[a] == low[b])
+            & (high[a] == high[b])
+            & (backward[a] == backward[b])
+        )
+        return found.at(np.concatenate([np.flatnonzero(~many), np.flatnonzero(many)[order[~same]]]))
+
+
+def _pairs_of(rows: Any) -> Any:
+    """Places of every two entries of one patient, the earlier first, in blocks; `rows` is in order."""
+    import numpy as np
+
+    if not len(rows):
+        return
+    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
+    lengths = np.diff(np.append(starts, len(rows)))
+    for length in np.unique(lengths).tolist():
+        if length < 2:
+            continue
+        base = starts[lengths == length]
+        left, right = np.triu_indices(length, 1)
+        step = max(1, LARGEST_BLOCK // len(left))
+        for begin in range(0, len(base), step):
+            some = base[begin : begin + step, None]
+            yield (some + left).ravel(), (some + right).ravel()

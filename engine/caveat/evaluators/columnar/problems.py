@@ -1,0 +1,211 @@
+"""Conditions and allergies of a batch: what each is, and whether it holds."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from caveat.evaluators.columnar.arrays import combined, field, lists, words
+from caveat.evaluators.columnar.days import Days, days
+from caveat.evaluators.columnar.orders import Coded
+from caveat.facts.allergies import is_assertion_of_none
+from caveat.facts.chart import Chart
+from caveat.facts.clinical import Allergy
+from caveat.facts.patient import Patient
+from caveat.facts.problems_list import match, named
+from caveat.terminology.codes import Code
+from caveat.terminology.concepts import ConditionMatch, Terminology
+from caveat.terminology.resolver import Resolution, resolve
+from caveat.truth import FALSE, TRUE, UNKNOWN
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from caveat.evaluators.columnar.arrays import Bools, Ints
+
+ACTIVE = ("active", "recurrence", "relapse")
+OVER = ("inactive", "remission", "resolved")
+UNSURE = ("unconfirmed", "provisional", "differential", "presumed")
+REFUTED = ("refuted", "entered-in-error")
+
+Named = tuple[tuple[Code, ...], str | None]
+
+
+class Concepts:
+    """What coded or worded conditions and allergens mean, each looked up once."""
+
+    def __init__(self, terminology: Terminology) -> None:
+        self.terminology = terminology
+        self._chart = Chart(Patient.model_construct(id=""), terminology, as_of=1)
+        self._conditions: dict[Named, ConditionMatch] = {}
+        self._allergens: dict[Named, Resolution | None] = {}
+
+    def condition(self, key: Named) -> ConditionMatch:
+        """The value sets that a condition is in or may be in."""
+        found = self._conditions.get(key)
+        if found is None:
+            if len(self._conditions) >= 100_000:
+                self._conditions.clear()
+            self._conditions[key] = found = match(self._chart, key[0], key[1])
+        return found
+
+    def allergen(self, key: Named) -> Resolution | None:
+        """What an allergy is to; None for an assertion that there is none."""
+        if key not in self._allergens:
+            if len(self._allergens) >= 100_000:
+                self._allergens.clear()
+            none = is_assertion_of_none(self._chart, Allergy.model_construct(codes=key[0], text=key[1]))
+            self._allergens[key] = None if none else resolve(self.terminology, key[0], key[1])
+        return self._allergens[key]
+
+
+class Listed:
+    """Entries of a list column that are named by codes or text."""
+
+    def __init__(self, column: pa.ListArray) -> None:
+        self.lists = lists(column)
+        self.items: Any = self.lists.items
+        self._coded = Coded(field(self.items, "codes"))
+        self._text = words(field(self.items, "text"))
+        self.concepts = combined(
+            self.lists.count, (self._coded.codes, self._coded.width), (self._text.codes, self._text.width)
+        )
+
+    @property
+    def rows(self) -> Ints:
+        """The patient of each entry."""
+        return self.lists.rows
+
+    @cached_property
+    def keys(self) -> list[Named]:
+        """Codes and text of each distinct concept."""
+        texts = self._text.texts()
+        return [
+            (self._coded.at(place), texts[self._text.codes[place]]) for place in self.concepts.first.tolist()
+        ]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Each distinct concept as recorded."""
+        return [named(codes, text) for codes, text in self.keys]
+
+    @cached_property
+    def refuted(self) -> Bools:
+        """Entries that say that it is not so."""
+        import numpy as np
+
+        found = words(field(self.items, "verification"))
+        table = np.array([text in REFUTED for text in found.texts()], np.bool_)
+        held: Bools = table[found.codes]
+        return held
+
+
+class Conditions(Listed):
+    """The conditions of a batch; see `caveat.facts.problems_list`."""
+
+    def __init__(self, column: pa.ListArray, concepts: Concepts, as_of: int) -> None:
+        super().__init__(column)
+        self._concepts = concepts
+        self.as_of = as_of
+
+    @cached_property
+    def matches(self) -> list[ConditionMatch]:
+        """The value sets of each distinct concept."""
+        return [self._concepts.condition(key) for key in self.keys]
+
+    @cached_property
+    def noted(self) -> Days:
+        """When each was noted: its onset, else when it was recorded."""
+        import numpy as np
+
+        onset, recorded = days(field(self.items, "onset")), days(field(self.items, "recorded"))
+        known = onset.known
+        return Days(
+            np.where(known, onset.first, recorded.first).astype(np.int32),
+            np.where(known, onset.last, recorded.last).astype(np.int32),
+        )
+
+    @cached_property
+    def future(self) -> Bools:
+        """Entries, not refuted, that were noted after the day; they are not used."""
+        found: Bools = ~self.refuted & self.noted.known & (self.noted.first > self.as_of)
+        return found
+
+    @cached_property
+    def used(self) -> Bools:
+        """Entries that count."""
+        found: Bools = ~self.refuted & ~self.future
+        return found
+
+    @cached_property
+    def unrecognised(self) -> Bools:
+        """Entries that count and that no value set or terminology knows."""
+        import numpy as np
+
+        table = np.array([not m.recognised and not m.sets for m in self.matches], np.bool_)
+        if not len(table):
+            return np.zeros(0, np.bool_)
+        found: Bools = table[self.concepts.codes] & self.used
+        return found
+
+    @cached_property
+    def active(self) -> Any:
+        """Whether each is active, as a truth."""
+        import numpy as np
+
+        status = words(field(self.items, "clinical_status"))
+        table = [TRUE if t in ACTIVE else FALSE if t in OVER else UNKNOWN for t in status.texts()]
+        found = np.array(table, np.int8)[status.codes]
+        abatement = days(field(self.items, "abatement"))
+        known = abatement.known
+        vague = known & (status.codes < 0)
+        found[vague] = UNKNOWN
+        found[known & (abatement.first > self.as_of)] = TRUE
+        found[known & (abatement.last < self.as_of)] = FALSE
+        return found
+
+    @cached_property
+    def unsure(self) -> Bools:
+        """Entries that are not confirmed."""
+        import numpy as np
+
+        found = words(field(self.items, "verification"))
+        table = np.array([text in UNSURE for text in found.texts()], np.bool_)
+        held: Bools = table[found.codes]
+        return held
+
+    def membership(self, sets: frozenset[str]) -> Any:
+        """2 for concepts in one of the sets, 1 for those that may be, 0 for the others; by entry."""
+        import numpy as np
+
+        table = np.zeros(len(self.keys), np.int8)
+        for place, held in enumerate(self.matches):
+            if held.sets and not sets.isdisjoint(held.sets):
+                table[place] = 2
+            elif held.possible and not sets.isdisjoint(held.possible):
+                table[place] = 1
+        return table[self.concepts.codes] if len(table) else np.zeros(0, np.int8)
+
+
+class Allergies(Listed):
+    """The allergies of a batch; see `caveat.facts.allergies`."""
+
+    def __init__(self, column: pa.ListArray, concepts: Concepts) -> None:
+        super().__init__(column)
+        self._concepts = concepts
+
+    @cached_property
+    def resolutions(self) -> list[Resolution | None]:
+        """What each distinct allergen is."""
+        return [self._concepts.allergen(key) for key in self.keys]
+
+    @cached_property
+    def unrecognised(self) -> Bools:
+        """Entries, not refuted, whose allergen is not recognised."""
+        import numpy as np
+
+        table = np.array([r is not None and bool(r.unrecognised) for r in self.resolutions], np.bool_)
+        if not len(table):
+            return np.zeros(0, np.bool_)
+        found: Bools = table[self.concepts.codes] & ~self.refuted
+        return found

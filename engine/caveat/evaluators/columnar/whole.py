@@ -1,0 +1,211 @@
+"""What a report says of the record as a whole: names not recognised, oddities, what no rule is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from caveat.evaluators.assemble import RECENT
+from caveat.evaluators.columnar.arrays import field, lists
+from caveat.evaluators.columnar.facts import Facts
+from caveat.facts.chart import Chart
+from caveat.facts.clinical import Observation
+from caveat.facts.observed import observed
+from caveat.facts.patient import Measurement, Patient
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KINDS = ("medication", "allergy", "condition")
+
+
+class Whole:
+    """The record as a whole, a patient each; `hard` are those that must be judged one at a time."""
+
+    def __init__(self, facts: Facts, covered: frozenset[str]) -> None:
+        import numpy as np
+
+        self.facts = facts
+        count = facts.count
+        self.hard = np.zeros(count, np.bool_)
+        self.notes = np.zeros(count, np.int64)
+        self._given()
+        self._entries: list[tuple[Any, Any, int, list[str | None]]] = []
+        self.uncovered, self.uncovered_counts = self._uncovered(covered)
+        self._orders()
+        self._allergies()
+        self._conditions()
+        self._observations()
+
+    def _given(self) -> None:
+        """Notes and problems that the record carries already."""
+        import numpy as np
+
+        notes = lists(self.facts.batch.column("notes"))
+        if notes.count:
+            counts = field(notes.items, "count").fill_null(1).to_numpy(zero_copy_only=False)
+            np.add.at(self.notes, notes.rows, counts)
+        problems = lists(self.facts.batch.column("problems"))
+        self.hard[problems.rows] = True
+
+    def _of_products(self, table: Any) -> Any:
+        import numpy as np
+
+        codes = self.facts.orders.products.codes
+        return table[codes] if len(table) else np.zeros(0, np.bool_)
+
+    def _uncovered(self, covered: frozenset[str]) -> tuple[Any, dict[str, int]]:
+        """Current orders with an ingredient that no rule is about, a patient; and orders by ingredient."""
+        import numpy as np
+
+        orders = self.facts.orders
+        views = orders.products.views
+        lone = [[name for name in view.ingredients if name not in covered] for view in views]
+        table = np.array([bool(names) for names in lone], np.bool_)
+        at = self._of_products(table) & orders.current
+        times = np.bincount(orders.products.codes[at], minlength=len(views))
+        by_name: dict[str, int] = {}
+        for names, number in zip(lone, times.tolist(), strict=True):
+            for name in names if number else ():
+                by_name[name] = by_name.get(name, 0) + number
+        return np.bincount(orders.rows[at], minlength=self.facts.count), by_name
+
+    def _orders(self) -> None:
+        """Orders not recognised: current or lately ended ones are named, older ones noted."""
+        import numpy as np
+
+        orders = self.facts.orders
+        products = orders.products
+        counted = orders.current | orders.ended
+        self._note(orders.rows[self._of_products(products.conflicting) & counted])
+        odd = np.flatnonzero(self._of_products(products.unrecognised) & counted)
+        if not len(odd):
+            return
+        stop, start = orders.stop.at(odd), orders.start.at(odd)
+        last = np.where(stop.known, stop.last, start.last)
+        recent = orders.current[odd] | (last == 0) | (last >= self.facts.as_of - RECENT)
+        self._note(orders.rows[odd[~recent]])
+        shown = odd[recent]
+        names = [view.name or None for view in products.views]
+        self._add(orders.rows[shown], shown, 0, [names[code] for code in products.codes[shown].tolist()])
+
+    def _allergies(self) -> None:
+        import numpy as np
+
+        allergies = self.facts.allergies
+        at = np.flatnonzero(allergies.unrecognised)
+        if len(at):
+            names = [allergies.names[code] for code in allergies.concepts.codes[at].tolist()]
+            self._add(allergies.rows[at], at, 1, list(names))
+
+    def _conditions(self) -> None:
+        import numpy as np
+
+        conditions = self.facts.conditions
+        self._note(conditions.rows[conditions.future])
+        at = np.flatnonzero(conditions.unrecognised)
+        if not len(at):
+            return
+        names = [conditions.names[code] for code in conditions.concepts.codes[at].tolist()]
+        seen: set[tuple[int, str]] = set()
+        kept = []
+        for place, key in enumerate(zip(conditions.rows[at].tolist(), names, strict=True)):
+            if key not in seen:
+                seen.add(key)
+                kept.append(place)
+        self._add(conditions.rows[at[kept]], at[kept], 2, [names[place] for place in kept])
+
+    def _observations(self) -> None:
+        """Unlikely values and values of after the day are notes; impossible ones are judged alone."""
+        import numpy as np
+
+        found = self.facts.observations
+        if found.lists.count:
+            odd, strange = found.odd
+            self.hard[found.lists.rows[strange]] = True
+            self._note(found.lists.rows[found.future & ~strange])
+            codes, known = found.concepts
+            for place in np.flatnonzero(odd & ~strange).tolist():
+                self._judge_odd(known[codes[place]], found._quantities.at(place), found.lists.rows[place])
+        for name, (quantities, _, _, _, _, odd) in found.stated.items():
+            for place in np.flatnonzero(odd).tolist():
+                self._judge_odd(name, quantities.at(place), place)
+
+    def _judge_odd(self, concept: str, quantity: Any, row: int) -> None:
+        """What an odd value says, by the code that reads a single record."""
+        key = ("odd", concept, quantity)
+        memo = self.facts.memo
+        if key not in memo:
+            entry = Observation.model_construct(concept=concept, value=quantity)
+            patient = Patient.model_construct(id="", observations=(entry,))
+            if concept not in self.facts.known.terminology.tables.observations:
+                stated: dict[str, Any] = {concept: Measurement.model_construct(value=quantity)}
+                patient = Patient.model_construct(id="", **stated)
+            chart = Chart(patient, self.facts.known.terminology, as_of=self.facts.as_of)
+            observed(chart)
+            memo[key] = len(chart.notes), bool(chart.problems)
+        notes, impossible = memo[key]
+        self.notes[row] += notes
+        self.hard[row] |= impossible
+
+    def _note(self, rows: Any) -> None:
+        import numpy as np
+
+        if len(rows):
+            self.notes += np.bincount(rows, minlength=self.facts.count)
+
+    def _add(self, rows: Any, entries: Any, kind: int, names: list[str | None]) -> None:
+        self._entries.append((rows, entries, kind, names))
+
+    def unrecognised(self) -> tuple[Any, pa.StructArray]:
+        """How many names a patient are not recognised, and all of them in the order of a report."""
+        import numpy as np
+        import pyarrow as pa
+
+        count = self.facts.count
+        if not self._entries:
+            empty = pa.array([], pa.string())
+            names = ["text", "kind", "id"]
+            return np.zeros(count, np.int64), pa.StructArray.from_arrays([empty, empty, empty], names=names)
+        rows = np.concatenate([entry[0] for entry in self._entries])
+        kinds = np.concatenate([np.full(len(entry[0]), entry[2]) for entry in self._entries])
+        texts: list[str | None] = [name for entry in self._entries for name in entry[3]]
+        ids: list[str | None] = []
+        for _, places, kind, _ in self._entries:
+            ids += self._ids(places, kind)
+        for place, text in enumerate(texts):
+            if text is None:
+                texts[place] = ids[place]  # an order that names nothing is shown by its id
+        order = np.lexsort((np.arange(len(rows)), kinds, rows))
+        words = [KINDS[kind] for kind in kinds.tolist()]
+        found = pa.StructArray.from_arrays(
+            [pa.array(texts, pa.string()), pa.array(words, pa.string()), pa.array(ids, pa.string())],
+            names=["text", "kind", "id"],
+        )
+        return np.bincount(rows, minlength=count), found.take(pa.array(order))
+
+    def _ids(self, places: Any, kind: int) -> list[str | None]:
+        import pyarrow as pa
+
+        if kind == 2:
+            return [None] * len(places)
+        if kind == 0:
+            found: list[str | None] = field(self.facts.orders.items, "id").take(pa.array(places)).to_pylist()
+            return found
+        return [allergy_id(self.facts, int(place)) for place in places]
+
+
+def allergy_id(facts: Facts, place: int) -> str:
+    """The id of an allergy as `caveat.facts.allergies` gives it."""
+    allergies = facts.allergies
+    low = int(allergies.lists.starts[allergies.rows[place]])
+    ids = field(allergies.items, "id")
+    seen: set[str] = set()
+    identifier = ""
+    for other in range(low, place + 1):
+        if allergies.refuted[other]:
+            continue
+        identifier = ids[other].as_py() or f"allergy-{other - low + 1}"
+        if identifier in seen:
+            identifier = f"{identifier}#{other - low + 1}"
+        seen.add(identifier)
+    return identifier
