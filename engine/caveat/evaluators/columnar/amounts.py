@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.compile.nodes import Leaf
 from caveat.evaluators.columnar.arrays import field, flags
 from caveat.evaluators.columnar.measured import Quantities
-from caveat.evaluators.columnar.orders import QUANTITIES, Orders
+from caveat.evaluators.columnar.orders import QUANTITIES, Orders, Product
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
 from caveat.facts.chart import Chart
@@ -47,16 +47,16 @@ class Amounts:
             self._verdicts.clear()
             self._measures.clear()
 
-    def number(self, key: Any) -> int:
+    def number(self, key: Any, product: Product) -> int:
         """The number of a combination; a chart is made that holds nothing but such an order."""
         found = self._numbers.get(key)
         if found is None:
-            (text, codes, ingredients, route, form), quantities, as_needed = key
+            (text, _, _, route, form), quantities, as_needed = key
             order = Order.model_construct(
                 id="order",
                 text=text,
-                codes=codes,
-                ingredients=ingredients,
+                codes=product.codes,
+                ingredients=product.named,
                 route=route,
                 form=form,
                 as_needed=as_needed,
@@ -128,10 +128,11 @@ class Combinations:
             if code not in kept:
                 place = int(self._found.first[code])
                 needed = int(self._as_needed[place])
+                product = int(products.codes[place])
                 key = (
-                    products.keys[int(products.codes[place])],
+                    products.keys[product],
                     tuple([q.at(place) for q in self._quantities]),
                     None if needed < 0 else bool(needed),
                 )
-                kept[code] = amounts.number(key)
+                kept[code] = amounts.number(key, products.each[product])
         return [kept[code] for code in codes]

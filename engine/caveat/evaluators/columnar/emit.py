@@ -12,7 +12,7 @@ from caveat.evaluators.columnar.arrays import field
 from caveat.evaluators.columnar.facts import Facts
 from caveat.evaluators.columnar.found import Found, Words
 from caveat.evaluators.columnar.judging import CANNOT_ASSESS, ERROR, EXCEPTED, FIRES
-from caveat.evaluators.columnar.whole import Whole, allergy_id
+from caveat.evaluators.columnar.whole import Whole, allergy_ids
 from caveat.findings.severity import SEVERITIES
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _allergy_ids(found: Found, facts: Facts) -> Any:
     some = np.flatnonzero(found.allergy >= 0)
     ends = np.zeros(found.count + 1, np.int32)
     np.cumsum(found.allergy >= 0, out=ends[1:])
-    ids = [allergy_id(facts, place) for place in found.allergy[some].tolist()]
+    ids = allergy_ids(facts, found.allergy[some]) if len(some) else []
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(ids, pa.string()))
 
 
@@ -193,10 +193,9 @@ def patients(found: Found, facts: Facts, labels: Labels, whole: Whole) -> pa.Rec
     unnamed, names = whole.unrecognised()
     open_ = of(shown & (found.status == CANNOT_ASSESS))
     failed = of(found.status == ERROR)
-    clear = (of(found.status == FIRES) + open_ + failed + unnamed) == 0
+    clear = (of(found.status == FIRES) + open_ + failed + unnamed + whole.problems.lengths) == 0
     ends = np.zeros(count + 1, np.int32)
     np.cumsum(unnamed, out=ends[1:])
-    errors = results.patients().field("errors").type
     numbers = {
         "alerts": of(fires),
         **{name: by_severity[:, place] for place, name in enumerate(SEVERITIES)},
@@ -212,9 +211,7 @@ def patients(found: Found, facts: Facts, labels: Labels, whole: Whole) -> pa.Rec
         "clear": pa.array(clear),
         **{name: pa.array(values, pa.int32()) for name, values in numbers.items()},
         "unrecognised": pa.ListArray.from_arrays(pa.array(ends), names),
-        "errors": pa.ListArray.from_arrays(
-            pa.array(np.zeros(count + 1, np.int32)), pa.array([], errors.value_type)
-        ),
+        "errors": whole.errors(),
         "source": facts.batch.column("source"),
     }
     schema = results.patients()

@@ -38,6 +38,11 @@ class Known:
         self.scales = Scales(terminology)
         self.amounts = Amounts(terminology)
 
+    def trim(self) -> None:
+        """Forget what was met when it is too much; between batches only."""
+        self.catalogue.trim()
+        self.amounts.trim()
+
 
 @dataclass(slots=True, eq=False)
 class Frame:
@@ -127,15 +132,31 @@ class Facts:
         return days(self.batch.column("birth_date"))
 
     @cached_property
-    def years(self) -> tuple[Ints, Bools]:
-        """Completed years (-1 unknown), and where they are not plain."""
+    def years(self) -> tuple[Ints, Ints, Bools]:
+        """Completed years, least and most (-1 unknown), and where they are not plain."""
         import numpy as np
 
         birth = self.birth
-        found = np.full(self.count, UNKNOWN_AGE, np.int32)
-        hard = birth.known & (~birth.exact | (birth.first > self.as_of))
-        born = birth.first.astype(np.int64) - EPOCH
-        day = born.astype("datetime64[D]")
+        hard = birth.known & (birth.last > self.as_of)
+        low, high = self._completed(birth.last), self._completed(birth.first)
+        unknown = ~birth.known | hard
+        low[unknown] = high[unknown] = UNKNOWN_AGE
+        age = self.batch.column("age")
+        if age.null_count < len(age):
+            stated = valid(age)
+            value, upper = floats(child(age, "value")), floats(child(age, "upper"))
+            unit, comparator = words(child(age, "unit")), words(child(age, "comparator"))
+            plain = np.array([text == "a" for text in unit.texts()], np.bool_)[unit.codes]
+            plain &= (comparator.codes < 0) & np.isnan(upper) & (value == np.floor(value))
+            low[stated & plain] = high[stated & plain] = value[stated & plain]
+            hard = hard | (stated & ~plain)
+        return low, high, hard | (low > OLDEST)
+
+    def _completed(self, born: Ints) -> Ints:
+        """Completed years at the day of those born on some days."""
+        import numpy as np
+
+        day = (born.astype(np.int64) - EPOCH).astype("datetime64[D]")
         month = day.astype("datetime64[M]")
         year = month.astype("datetime64[Y]")
         today = np.array([self.as_of - EPOCH]).astype("datetime64[D]")
@@ -145,18 +166,8 @@ class Facts:
         within = (day - month).astype(np.int64)
         now = ((this_month - this_year).astype(np.int64) * 32 + (today - this_month).astype(np.int64))[0]
         lived = (this_year - year).astype(np.int64) - (now < months * 32 + within)
-        exact = birth.exact & ~hard
-        found[exact] = lived[exact]
-        age = self.batch.column("age")
-        if age.null_count < len(age):
-            stated = valid(age)
-            value, upper = floats(child(age, "value")), floats(child(age, "upper"))
-            unit, comparator = words(child(age, "unit")), words(child(age, "comparator"))
-            plain = np.array([text == "a" for text in unit.texts()], np.bool_)[unit.codes]
-            plain &= (comparator.codes < 0) & np.isnan(upper) & (value == np.floor(value))
-            found[stated & plain] = value[stated & plain]
-            hard |= stated & ~plain
-        return found, hard | (found > OLDEST)
+        found: Ints = lived.astype(np.int32)
+        return found
 
     def flag(self, name: str) -> Ints:
         """A yes or no of the patient: 1, 0, or -1 where it is not recorded."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.compile.program import CompiledRule
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.columnar.of_lists import _joined
+from caveat.evaluators.columnar.of_lists import joined
 
 if TYPE_CHECKING:
     from caveat.evaluators.columnar.arrays import Longs
@@ -98,7 +98,7 @@ class Frames:
         facts = self.facts
         allergies, orders = facts.allergies, facts.orders
         rows = orders.rows[at]
-        subject, entry = _joined(allergies.rows, rows)
+        subject, entry = joined(allergies.rows, rows)
         usable = ~allergies.refuted[entry] if len(entry) else np.zeros(0, np.bool_)
         subject, entry = subject[usable], entry[usable]
         products = orders.products.codes[at][subject]

@@ -21,7 +21,7 @@ from caveat.compile.nodes import (
     SumLeaf,
 )
 from caveat.compile.program import CompiledRule
-from caveat.evaluators.columnar import of_lists, of_orders, of_patients
+from caveat.evaluators.columnar import of_choices, of_lists, of_orders, of_patients, of_sums
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.truths import Judged, Names, Truths, evaluate, plain, undecided
 
@@ -45,7 +45,7 @@ def _always(leaf: Always, facts: Facts, frame: Frame) -> Truths:
 def _known(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:
     if leaf.fact.startswith("order."):
         return of_orders.known_of_order(leaf, facts, frame)
-    found = of_lists.known(leaf, facts, frame)
+    found = of_choices.known(leaf, facts, frame)
     return of_patients.known_number(leaf, facts, frame) if found is None else found
 
 
@@ -58,10 +58,10 @@ KERNELS: dict[type, Callable[[Any, Facts, Frame], Truths]] = {
     IndicationLeaf: of_orders.indication,
     ConditionLeaf: of_lists.condition,
     AllergyLeaf: of_lists.allergy,
-    CountLeaf: of_lists.count,
-    SumLeaf: of_lists.total,
+    CountLeaf: of_sums.count,
+    SumLeaf: of_sums.total,
     KnownLeaf: _known,
-    ChoiceLeaf: of_lists.choice,
+    ChoiceLeaf: of_choices.choice,
 }
 
 

@@ -138,13 +138,16 @@ class Latest:
     """The latest value of a concept, a patient each.
 
     `state` is one of ABSENT, VALUE, NO_VALUE, HARD. `entry` is the place in `values` (-1 for none);
-    `base` the number in base units; `when` its date. `recorded` says whether there is any entry.
+    `low` and `high` the number in base units, which differ for several values of one day; `when`
+    is its date. `recorded` says whether there is any entry.
     """
 
     state: Any
-    base: Floats
+    low: Floats
+    high: Floats
     when: Days
     plain: Bools
+    several: Bools
     entry: Longs
     values: Values
 
@@ -310,33 +313,38 @@ class Observations:
         entry = np.full(count, -1, np.int64)
         entry[rows[::-1]] = np.arange(len(rows) - 1, -1, -1)
         times = np.bincount(rows, minlength=count) if len(rows) else np.zeros(count, np.int64)
+        several = np.zeros(count, np.bool_)
+        vague = np.zeros(count, np.bool_)
+        low, high = values.base, values.base
         if (times > 1).any():
             newest = np.zeros(count, np.int32)
             np.maximum.at(newest, rows, values.when.last)
-            vague = np.zeros(count, np.bool_)
             vague[rows[~values.when.exact]] = True
+            vague &= times > 1
             chosen = np.flatnonzero(values.when.last == newest[rows])
             entry[rows[chosen[::-1]]] = chosen[::-1]
             again = chosen[entry[rows[chosen]] != chosen]
             if len(again):
-                other = entry[rows[again]]
-                same = values.plain[again] & values.plain[other] & values.usable[again]
-                same &= values.usable[other] & (values.base[again] == values.base[other])
-                vague[rows[again[~same]]] = True
-            vague &= times > 1
-        else:
-            vague = np.zeros(count, np.bool_)
+                several[rows[again]] = True
+                # values of one day that differ make a span; one without a number leaves it open
+                tied = chosen[several[rows[chosen]]]
+                vague[rows[tied[~(values.plain[tied] & values.usable[tied])]]] = True
+                low, high = low.copy(), high.copy()
+                kept = entry[rows[tied]]
+                with np.errstate(invalid="ignore"):
+                    np.minimum.at(low, kept, values.base[tied])
+                    np.maximum.at(high, kept, values.base[tied])
         held = entry >= 0
         at = entry[held]
         state[held] = np.where(values.usable[at], VALUE, NO_VALUE)
         state[vague] = HARD
-        base = np.full(count, np.nan)
-        base[held] = values.base[at]
+        least, most = np.full(count, np.nan), np.full(count, np.nan)
+        least[held], most[held] = low[at], high[at]
         plain = np.zeros(count, np.bool_)
         plain[held] = values.plain[at]
         first, last = np.full(count, NONE, np.int32), np.full(count, NONE, np.int32)
         first[held], last[held] = values.when.first[at], values.when.last[at]
-        return Latest(state, base, Days(first, last), plain, entry, values)
+        return Latest(state, least, most, Days(first, last), plain, several, entry, values)
 
 
 class Quantities:

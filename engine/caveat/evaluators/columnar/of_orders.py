@@ -17,8 +17,8 @@ from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.orders import REMOVED
 from caveat.evaluators.columnar.ranges import compare, compare_span
 from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
+from caveat.facts.measure import Measure
 from caveat.facts.numbers import WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD
-from caveat.facts.quick import MARGIN
 from caveat.units import parse_unit
 
 SECONDS = 86_400.0
@@ -158,52 +158,62 @@ def _per_weight(leaf: OrderNumberLeaf, facts: Facts, frame: Frame, at: Any) -> T
     name = leaf.prop
     combinations, amounts = facts.combinations, facts.known.amounts
     codes, inverse = np.unique(combinations.codes[at], return_inverse=True)
-    measures = amounts.measures(
-        name.removesuffix("_per_weight"), combinations.numbers(codes.tolist(), amounts)
-    )
+    numbers = combinations.numbers(codes.tolist(), amounts)
     wanted = dict(parse_unit(leaf.unit).dimension)
-    low, fits, hard, open_ = [], [], [], []
-    for found in measures:
-        interval = None if found is None else found.interval
-        exact = None if interval is None else interval.exact
-        low.append(float("nan") if exact is None else float(exact))
+    spans, fits, hard = [], [], []
+    for found in amounts.measures(name.removesuffix("_per_weight"), numbers):
+        low, high, odd = span(found)
+        spans.append((low, high))
         powers = dict((None if found is None else found.dimension) or ())
         powers["g"] = powers.get("g", 0) - 1
         fits.append({k: v for k, v in powers.items() if v} == wanted)
-        open_.append(interval is None and found is not None)
-        hard.append(
-            found is None or (interval is not None and exact is None) or bool(found.missing and exact)
-        )
-    weight, rough = current_weight(facts)
-    weight, rough = weight[frame.rows], rough[frame.rows]
-    dose = np.array(low)[inverse]
+        hard.append(odd)
+    ends = np.array(spans, np.float64).reshape(-1, 2)
+    low, high = ends[inverse, 0], ends[inverse, 1]
+    light, heavy, rough = (part[frame.rows] for part in current_weight(facts))
     # the base unit of mass is the gram; a weight is kept in base units of the kilogram
-    truth, close = compare(dose / (weight / KILOGRAM * 1000.0), leaf.target)
-    truth[~np.array(fits, np.bool_)[inverse] & (truth != 1)] = 1
-    truth[np.array(open_, np.bool_)[inverse]] = 1
-    known = ~np.array(open_, np.bool_)[inverse]
-    return alone(truth, np.array(hard, np.bool_)[inverse] | (rough & known) | close, name)
+    grams = 1000.0 / KILOGRAM
+    truth, close = compare(low / (heavy * grams), high / (light * grams), leaf.target)
+    known = ~np.isnan(low) & ~np.isnan(heavy)
+    truth[~known | ~np.array(fits, np.bool_)[inverse]] = 1
+    odd = np.array(hard, np.bool_)[inverse] | (rough & ~np.isnan(low)) | (close & known)
+    return alone(truth, odd, name)
 
 
-def current_weight(facts: Facts) -> tuple[Any, Any]:
+def span(found: Measure | None) -> tuple[float, float, bool]:
+    """Lowest and highest number, NaN for unknown and for open above; and whether it is not plain."""
+    nan = float("nan")
+    if found is None:
+        return nan, nan, True
+    interval = found.interval
+    if interval is None:
+        return nan, nan, False
+    odd = interval.low is None or interval.low_open or interval.high_open
+    if odd or interval.low is None:
+        return nan, nan, True
+    return float(interval.low), nan if interval.high is None else float(interval.high), False
+
+
+def current_weight(facts: Facts) -> tuple[Any, Any, Any]:
     """Weight as `caveat.facts.numbers.current_weight` has it, in base units; and where it is not plain."""
     import numpy as np
 
-    years, unsure = facts.years
+    years, _, unsure = facts.years
     limit = np.where(years >= 18, WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD)
-    found, hard = latest_number(facts, "weight", limit)
-    return found, hard | (unsure & facts.observations.latest("weight").recorded)
+    low, high, hard = latest_number(facts, "weight", limit)
+    return low, high, hard | (unsure & facts.observations.latest("weight").recorded)
 
 
-def latest_number(facts: Facts, concept: str, within: Any) -> tuple[Any, Any]:
+def latest_number(facts: Facts, concept: str, within: Any) -> tuple[Any, Any, Any]:
     """The latest value in base units, NaN where it is unknown or too old; and where it is not plain."""
     import numpy as np
 
     found = facts.observations.latest(concept)
-    base = np.where(found.state == 1, found.base, np.nan)
+    unknown = found.state != 1
     if within is not None:
-        base[found.recorded & (found.when.first < facts.as_of - within)] = np.nan
-    return base, (found.state == 3) | ((found.state == 1) & ~found.plain & ~np.isnan(base))
+        unknown |= found.recorded & (found.when.first < facts.as_of - within)
+    low, high = np.where(unknown, np.nan, found.low), np.where(unknown, np.nan, found.high)
+    return low, high, (found.state == 3) | (~unknown & ~found.plain)
 
 
 def _lasting(prop: str, facts: Facts, at: Any) -> tuple[Any, Any]:
@@ -301,6 +311,3 @@ def known_of_order(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:
         return undecided(len(at))
     found = plain(np.where(held, 2, 0))
     return found.negated() if leaf.negated else found
-
-
-__all__ = ["MARGIN", "indication", "known_of_order", "multiple", "order_is", "order_number"]

@@ -9,7 +9,7 @@ from caveat.dates import When
 from caveat.evaluators.columnar.arrays import valid
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.of_orders import SECONDS, current_weight, latest_number
-from caveat.evaluators.columnar.ranges import compare, compare_span, compare_whole
+from caveat.evaluators.columnar.ranges import compare, compare_span
 from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
 from caveat.facts.catalog import PATIENT_NUMBERS
 from caveat.facts.chart import Chart
@@ -58,8 +58,8 @@ def _number(leaf: NumberLeaf, facts: Facts, frame: Frame) -> Truths:
     if fact == "creatinine_clearance":
         if leaf.pick != "latest":
             return undecided(len(rows))
-        value, hard = clearance(facts, leaf.within, leaf.using)
-        truth, close = compare(value[rows], leaf.target)
+        low, high, hard, _ = clearance(facts, leaf.within, leaf.using)
+        truth, close = compare(low[rows], high[rows], leaf.target)
         return alone(truth, hard[rows] | close, fact)
     if fact in INPUTS:
         return alone(np.ones(len(rows), np.int8), _any_recorded(facts, INPUTS[fact])[rows], fact)
@@ -80,15 +80,16 @@ def _latest(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
     import numpy as np
 
     found = facts.observations.latest(leaf.fact)
-    base, _ = latest_number(facts, leaf.fact, leaf.within)
-    truth, close = compare(base[rows], leaf.target)
-    odd = (close | ~found.plain[rows]) & ~np.isnan(base[rows])
+    low, high, _ = latest_number(facts, leaf.fact, leaf.within)
+    truth, close = compare(low[rows], high[rows], leaf.target)
+    odd = (close | ~found.plain[rows]) & ~np.isnan(low[rows])
+    several = odd & found.several[rows]
     scales = facts.known.scales
-    for place in np.flatnonzero(odd).tolist():
+    for place in np.flatnonzero(odd & ~several).tolist():
         quantity = found.values.quantity(int(found.entry[rows[place]]))
         interval = None if quantity is None else scales.interval(leaf.fact, quantity)
         truth[place] = 1 if interval is None else inside(interval, leaf.target)
-    return alone(truth, (found.state == 3)[rows], leaf.fact)
+    return alone(truth, (found.state == 3)[rows] | several, leaf.fact)
 
 
 def _extreme(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
@@ -110,7 +111,7 @@ def _extreme(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
     join = np.minimum if lowest else np.maximum
     join.at(best, values.rows[taken], values.base[taken])
     best[~np.isfinite(best)] = np.nan
-    truth, close = compare(best[rows], leaf.target)
+    truth, close = compare(best[rows], best[rows], leaf.target)
     return alone(truth, hard[rows] | close, leaf.fact)
 
 
@@ -126,11 +127,11 @@ def _any_recorded(facts: Facts, concepts: tuple[str, ...]) -> Any:
 def _age(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
     import numpy as np
 
-    years, hard = facts.years
+    years, most, hard = facts.years
     if leaf.unit == "a":
-        truth = compare_whole(years[rows] * YEAR, leaf.target)
-        truth[years[rows] < 0] = 1
-        return alone(truth, hard[rows], "age")
+        known = years[rows] >= 0
+        low, high = np.where(known, years[rows] * YEAR, np.nan), most[rows] * YEAR
+        return alone(compare_span(low, high, leaf.target), hard[rows], "age")
     known = years[rows] >= 0
     birth = facts.birth
     exact = birth.exact[rows] & known & ~hard[rows]
@@ -177,43 +178,48 @@ def _since(facts: Facts, concept: str) -> tuple[Any, Any, Any]:
     return low, high, found.state == 3
 
 
-def clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any, Any]:
-    """Creatinine clearance in base units, NaN where unknown; and where it is not plain.
+def clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any, Any, Any, Any]:
+    """Creatinine clearance in base units, least and most, NaN where unknown; where it is not plain.
 
-    As `caveat.facts.derived.creatinine_clearance` has it: measured, else Cockcroft-Gault.
+    As `caveat.facts.derived.creatinine_clearance` has it: measured, else Cockcroft-Gault. The last
+    array says where it is known with nothing missing.
     """
     key = ("clearance", within, using)
     if key not in facts.memo:
         facts.memo[key] = _clearance(facts, within, using)
-    found: tuple[Any, Any] = facts.memo[key]
+    found: tuple[Any, Any, Any, Any] = facts.memo[key]
     return found
 
 
-def _clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any, Any]:
+def _clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any, Any, Any, Any]:
     import numpy as np
 
     measured = facts.observations.latest("creatinine_clearance").recorded
     given = facts.observations.latest("serum_creatinine").recorded
-    value, rough = latest_number(facts, "creatinine_clearance", within)
+    low, high, rough = latest_number(facts, "creatinine_clearance", within)
     # a measured value that is unknown may be answered by an estimate, and an estimate may be newer
-    hard = (measured & (given | rough | np.isnan(value))) & ~(measured & ~given & np.isnan(value) & ~rough)
-    found = np.where(measured & ~hard, value, np.nan)
+    hard = measured & (given | rough)
     estimate = given & ~measured
+    complete = ~np.isnan(low)
     if not estimate.any():
-        return found, hard
-    years, unsure = facts.years
+        return low, high, hard, complete
+    years, most, unsure = facts.years
     sex = facts.word("sex", ("male", "female"))
-    creatinine, rough_creatinine = latest_number(facts, "serum_creatinine", within)
-    weight, rough_weight = current_weight(facts)
-    odd = unsure | (years < 18) | (years > OLDEST) | (sex < 0) | rough_creatinine | rough_weight
+    least, largest, rough_creatinine = latest_number(facts, "serum_creatinine", within)
+    light, heavy, rough_weight = current_weight(facts)
+    odd = unsure | (most > OLDEST) | rough_creatinine | rough_weight
     if using not in (None, "actual"):
         odd = np.ones(facts.count, np.bool_)
     hard |= estimate & odd
-    male = (140 - years) * (weight / KILOGRAM) / (72 * (creatinine / MG_DL))
-    estimated = np.where(sex == 0, male, male * 0.85) * ML_MIN
-    plain_ones = estimate & ~odd
-    found[plain_ones] = estimated[plain_ones]
-    return found, hard
+    unit = (1 / KILOGRAM) / 72 * MG_DL * ML_MIN
+    lowest = (140 - most) * light / largest * unit * np.where(sex == 0, 1.0, 0.85)
+    highest = (140 - years) * heavy / least * unit * np.where(sex == 1, 0.85, 1.0)
+    # the formula is for adults: an age that may be under 18 gives nothing
+    child = years < 18
+    taken = estimate & ~odd
+    low = np.where(taken, np.where(child, np.nan, lowest), low)
+    high = np.where(taken, np.where(child, np.nan, highest), high)
+    return low, high, hard, np.where(taken, ~np.isnan(low) & (sex >= 0), complete)
 
 
 def known_number(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:
@@ -234,15 +240,15 @@ def _known(fact: str, facts: Facts) -> tuple[Any, Any] | None:
 
     never = np.zeros(facts.count, np.bool_)
     if fact == "age":
-        years, hard = facts.years
+        years, _, hard = facts.years
         return years >= 0, hard
     if fact == "pump_refill_age":
         return _pump(facts)[2], never
     if fact == "gestation":
         return never, valid(facts.batch.column("gestation"))
     if fact == "creatinine_clearance":
-        value, hard = clearance(facts, None, None)
-        return ~np.isnan(value), hard
+        _, _, hard, complete = clearance(facts, None, None)
+        return complete, hard
     if fact == "child_pugh_stated":
         stated = valid(facts.batch.column("child_pugh"))
         return stated | facts.observations.latest("child_pugh_score").recorded, never
@@ -263,16 +269,16 @@ def _known(fact: str, facts: Facts) -> tuple[Any, Any] | None:
 
 
 def _known_egfr(facts: Facts) -> tuple[Any, Any]:
-    """Measured, else computable in an adult whose sex is known; other cases are judged alone."""
+    """Measured, else computable: from creatinine, age and sex in an adult; in a child judged alone."""
     import numpy as np
 
     measured, given = facts.observations.latest("egfr"), facts.observations.latest("serum_creatinine")
-    years, unsure = facts.years
+    years, most, unsure = facts.years
     sex = facts.word("sex", ("male", "female"))
-    held = measured.state == 1
-    hard = measured.recorded & (measured.state != 1)
     estimate = given.recorded & ~measured.recorded
-    odd = unsure | (years < 18) | (sex < 0) | (given.state == 3)
-    creatinine = (given.state == 1) & given.plain
-    hard |= estimate & (odd | ((given.state == 1) & ~given.plain))
-    return np.where(estimate, creatinine, held), hard
+    usable = (given.state == 1) & (years >= 18) & (sex >= 0)
+    odd = unsure | (given.state == 3) | ((given.state == 1) & ~given.plain)
+    odd |= (years >= 0) & (years < 18) & (most >= 1) & facts.observations.latest("height").recorded
+    odd |= most > OLDEST
+    hard = (measured.state == 3) | (estimate & odd)
+    return np.where(estimate, usable, measured.state == 1), hard

@@ -25,6 +25,8 @@ from caveat.terminology.codes import Code
 from caveat.terminology.concepts import Terminology
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from caveat.evaluators.columnar.arrays import Bools, Ints, Longs
@@ -36,7 +38,19 @@ CARRIED_OUT = ("administration", "dispense")
 MOST_KEPT = 100_000
 """Products kept recognised from one batch to the next."""
 
-ProductKey = tuple[str | None, tuple[Code, ...], tuple[str, ...] | None, str | None, str | None]
+ProductKey = tuple[str | None, int, int, str | None, str | None]
+"""Text, code list, ingredient list (as the catalogue numbers them), route and form as written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What an order of some words, codes, route and form is of; `first` is -1 when it is of nothing known."""
+
+    view: OrderView
+    codes: tuple[Code, ...]
+    named: tuple[str, ...] | None
+    first: int
+    name: str
 
 
 class Catalogue:
@@ -46,21 +60,48 @@ class Catalogue:
         self.terminology = terminology
         self.names: list[str] = sorted(terminology.tables.ingredients)
         self.number = {name: index for index, name in enumerate(self.names)}
-        self._views: dict[ProductKey, OrderView] = {}
+        self._products: dict[ProductKey, Product] = {}
+        self._code_lists: dict[tuple[Code, ...], int] = {}
+        self._name_lists: dict[tuple[str, ...] | None, int] = {}
 
-    def view(self, key: ProductKey) -> OrderView:
-        """What an order of these words, codes, route and form is of."""
-        found = self._views.get(key)
-        if found is None:
-            text, codes, ingredients, route, form = key
-            order = Order.model_construct(
-                id="", text=text, codes=codes, ingredients=ingredients, route=route, form=form
-            )
-            found = identify(order, self.terminology, 1, "active")
-            if len(self._views) >= MOST_KEPT:
-                self._views.clear()
-            self._views[key] = found
-        return found
+    def code_list(self, codes: tuple[Code, ...]) -> int:
+        """The number of a list of codes."""
+        return self._code_lists.setdefault(codes, len(self._code_lists))
+
+    def name_list(self, names: tuple[str, ...] | None) -> int:
+        """The number of a list of ingredient names."""
+        return self._name_lists.setdefault(names, len(self._name_lists))
+
+    def trim(self) -> None:
+        """Forget what was met when it is too much; between batches only."""
+        if max(len(self._products), len(self._code_lists), len(self._name_lists)) >= MOST_KEPT:
+            self._products.clear()
+            self._code_lists.clear()
+            self._name_lists.clear()
+
+    def products(
+        self,
+        keys: list[ProductKey],
+        code_lists: dict[int, tuple[Code, ...]],
+        name_lists: dict[int, tuple[str, ...] | None],
+    ) -> list[Product]:
+        """What orders of these words, codes, routes and forms are of."""
+        kept = self._products
+        found = [kept.get(key) for key in keys]
+        for place, product in enumerate(found):
+            if product is None:
+                key = keys[place]
+                found[place] = kept[key] = self._read(key, code_lists[key[1]], name_lists[key[2]])
+        return found  # type: ignore[return-value]
+
+    def _read(self, key: ProductKey, codes: tuple[Code, ...], named: tuple[str, ...] | None) -> Product:
+        text, _, _, route, form = key
+        order = Order.model_construct(
+            id="", text=text, codes=codes, ingredients=named, route=route, form=form
+        )
+        view = identify(order, self.terminology, 1, "active")
+        first = self.number[view.ingredients[0]] if view.ingredients else -1
+        return Product(view, codes, named, first, view.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +114,7 @@ class Products:
 
     codes: Ints
     keys: list[ProductKey]
+    each: list[Product]
     views: list[OrderView]
     first: Ints
     several: Bools
@@ -203,38 +245,38 @@ class Orders:
             (route.codes, route.width),
             (form.codes, form.width),
         )
-        keys = self._keys(found, text, coded, named, names, route, form)
-        views = [self.catalogue.view(key) for key in keys]
-        number = self.catalogue.number
-        first = np.array([number[v.ingredients[0]] if v.ingredients else -1 for v in views], np.int32)
+        catalogue = self.catalogue
+        code_lists = _numbered(coded.codes, found.first, coded.at, catalogue.code_list)
+        spellings = names.texts()
+
+        def names_at(place: int) -> tuple[str, ...] | None:
+            low, high = int(named.starts[place]), int(named.starts[place + 1])
+            written = tuple([str(spellings[code]) for code in names.codes[low:high].tolist()])
+            return written if named.known[place] else None
+
+        # an empty list and none have the same code, and neither names anything
+        name_lists = _numbered(spelled, found.first, names_at, catalogue.name_list)
+        texts, routes, forms = text.texts(), route.texts(), form.texts()
+        keys = [
+            (texts[t], code_lists[0][c], name_lists[0][n], routes[r], forms[f])
+            for t, c, n, r, f in zip(
+                *(codes[found.first].tolist() for codes in (text.codes, coded.codes, spelled)),
+                *(codes[found.first].tolist() for codes in (route.codes, form.codes)),
+                strict=True,
+            )
+        ]
+        each = catalogue.products(keys, code_lists[1], name_lists[1])
+        views = [product.view for product in each]
         return Products(
             found.codes,
             keys,
+            each,
             views,
-            first,
-            np.array([len(v.ingredients) > 1 for v in views], np.bool_),
-            np.array([bool(v.resolution.unrecognised) for v in views], np.bool_),
-            np.array([bool(v.resolution.conflict) for v in views], np.bool_),
+            np.array([product.first for product in each], np.int32),
+            np.array([len(view.ingredients) > 1 for view in views], np.bool_),
+            np.array([bool(view.resolution.unrecognised) for view in views], np.bool_),
+            np.array([bool(view.resolution.conflict) for view in views], np.bool_),
         )
-
-    def _keys(
-        self, found: Dense, text: Words, coded: Coded, named: Lists, names: Words, route: Words, form: Words
-    ) -> list[ProductKey]:
-        texts, routes, forms, spellings = text.texts(), route.texts(), form.texts(), names.texts()
-        keys: list[ProductKey] = []
-        for place in found.first.tolist():
-            low, high = int(named.starts[place]), int(named.starts[place + 1])
-            ingredients = tuple(str(spellings[code]) for code in names.codes[low:high].tolist())
-            keys.append(
-                (
-                    texts[text.codes[place]],
-                    coded.at(place),
-                    ingredients if named.known[place] else None,
-                    routes[route.codes[place]],
-                    forms[form.codes[place]],
-                )
-            )
-        return keys
 
     @cached_property
     def quantity_codes(self) -> Dense:
@@ -281,6 +323,21 @@ class Coded:
             return ()
         objects = self._objects
         return tuple([objects[code] for code in self._each.codes[low:high].tolist()])
+
+
+def _numbered(
+    codes: Ints, places: Longs, at: Callable[[int], Any], number: Callable[[Any], int]
+) -> tuple[dict[int, int], dict[int, Any]]:
+    """The number of each distinct code that occurs at `places`, and what each number stands for."""
+    import numpy as np
+
+    distinct, first = np.unique(codes[places], return_index=True)
+    numbers, meant = {}, {}
+    for code, place in zip(distinct.tolist(), places[first].tolist(), strict=True):
+        value = at(place)
+        numbers[code] = number(value)
+        meant[numbers[code]] = value
+    return numbers, meant
 
 
 def quantity_codes(column: Any) -> tuple[Ints, int]:

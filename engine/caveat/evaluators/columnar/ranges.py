@@ -8,37 +8,21 @@ from caveat.facts.quick import MARGIN
 from caveat.intervals import Interval
 
 
-def compare(values: Any, target: Interval) -> tuple[Any, Any]:
-    """Truths of "lies in the range", and where floating point cannot tell. NaN is UNKNOWN."""
+def compare(low: Any, high: Any, target: Interval) -> tuple[Any, Any]:
+    """Truths of "lies in the range" for closed spans, and where floating point cannot tell.
+
+    NaN in `low` is UNKNOWN, NaN in `high` open above.
+    """
     import numpy as np
 
-    low = float("-inf") if target.low is None else float(target.low)
-    high = float("inf") if target.high is None else float(target.high)
-    low_margin = 0.0 if target.low is None else max(abs(low) * MARGIN, 1e-300)
-    high_margin = 0.0 if target.high is None else max(abs(high) * MARGIN, 1e-300)
-    found = np.where((values > low) & (values < high), 2, 0).astype(np.int8)
-    missing = np.isnan(values)
-    found[missing] = 1
-    close = np.zeros(len(values), np.bool_)
-    if target.low is not None:
-        close |= np.abs(values - low) <= low_margin
-    if target.high is not None:
-        close |= np.abs(values - high) <= high_margin
-    return found, close & ~missing
-
-
-def compare_whole(values: Any, target: Interval) -> Any:
-    """Truths for numbers that are whole in base units, where the bounds are too."""
-    import numpy as np
-
-    found = np.full(len(values), 2, np.int8)
-    if target.low is not None:
-        low = float(target.low)
-        found[values <= low if target.low_open else values < low] = 0
-    if target.high is not None:
-        high = float(target.high)
-        found[values >= high if target.high_open else values > high] = 0
-    return found
+    close = np.zeros(len(low), np.bool_)
+    for bound in (target.low, target.high):
+        if bound is None:
+            continue
+        margin = max(abs(float(bound)) * MARGIN, 1e-300)
+        close |= np.abs(low - float(bound)) <= margin
+        close |= np.abs(high - float(bound)) <= margin
+    return compare_span(low, high, target), close & ~np.isnan(low)
 
 
 def compare_span(low: Any, high: Any, target: Interval) -> Any:

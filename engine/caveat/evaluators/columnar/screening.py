@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from caveat.columns.records import to_patient
+from caveat.columns.rows import Rows
+from caveat.columns.schema import patients as schema
 from caveat.evaluators.columnar import Screened, emit, results
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.found import Found, Words, blank, in_order, joined, of_ruling, once_a_pair
@@ -30,7 +31,7 @@ def screened(
     """Findings and one row a patient of a batch."""
     import numpy as np
 
-    plan.known.amounts.trim()
+    plan.known.trim()
     facts = Facts(batch, plan.known, as_of, selection)
     words = Words()
     whole = Whole(facts, plan.covered)
@@ -199,8 +200,9 @@ def _with_alone(
 
     more: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    for row in alone.tolist():
-        patient = to_patient(facts.batch, row)
+    some = Rows(facts.batch.take(pa.array(alone)).cast(schema()))
+    for place, row in enumerate(alone.tolist()):
+        patient = some.patient(place)
         report = screen_one(
             patient, plan.rules, as_of=dt.date.fromordinal(facts.as_of), selection=facts.selection
         )

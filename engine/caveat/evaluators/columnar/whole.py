@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from caveat.evaluators.assemble import RECENT
-from caveat.evaluators.columnar.arrays import field, lists
+from caveat.evaluators.columnar.arrays import field, lists, words
 from caveat.evaluators.columnar.facts import Facts
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Observation
@@ -44,8 +44,22 @@ class Whole:
         if notes.count:
             counts = field(notes.items, "count").fill_null(1).to_numpy(zero_copy_only=False)
             np.add.at(self.notes, notes.rows, counts)
-        problems = lists(self.facts.batch.column("problems"))
-        self.hard[problems.rows] = True
+        self.problems = lists(self.facts.batch.column("problems"))
+
+    def errors(self) -> Any:
+        """The problems that the record carries, a list a patient."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        items = self.problems.items
+        names = ("code", "message", "path", "value")
+        given = {name: field(items, name) for name in names}
+        for name in ("path", "value"):
+            given[name] = pc.if_else(pc.equal(given[name], ""), None, given[name])
+        ends = self.problems.starts.astype(np.int32)
+        structs = pa.StructArray.from_arrays([given[name] for name in names], names=list(names))
+        return pa.ListArray.from_arrays(pa.array(ends), structs)
 
     def _of_products(self, table: Any) -> Any:
         import numpy as np
@@ -59,14 +73,25 @@ class Whole:
 
         orders = self.facts.orders
         views = orders.products.views
-        lone = [[name for name in view.ingredients if name not in covered] for view in views]
-        table = np.array([bool(names) for names in lone], np.bool_)
+        products = orders.products
+        number = self.facts.known.catalogue.number
+        names = self.facts.known.catalogue.names
+        lone = np.ones(len(names) + 1, np.bool_)
+        lone[[number[name] for name in covered if name in number]] = False
+        lone[-1] = False
+        table = lone[products.first]
+        several = np.flatnonzero(products.several).tolist()
+        for place in several:
+            table[place] = any(lone[number[name]] for name in views[place].ingredients)
         at = self._of_products(table) & orders.current
-        times = np.bincount(orders.products.codes[at], minlength=len(views))
-        by_name: dict[str, int] = {}
-        for names, number in zip(lone, times.tolist(), strict=True):
-            for name in names if number else ():
-                by_name[name] = by_name.get(name, 0) + number
+        times = np.bincount(products.codes[at], minlength=len(views))
+        single = ~products.several & table
+        totals = np.bincount(products.first[single], times[single], minlength=len(names))
+        by_name = {names[place]: int(totals[place]) for place in np.flatnonzero(totals).tolist()}
+        for place in several:
+            for name in views[place].ingredients if times[place] else ():
+                if name not in covered:
+                    by_name[name] = by_name.get(name, 0) + int(times[place])
         return np.bincount(orders.rows[at], minlength=self.facts.count), by_name
 
     def _orders(self) -> None:
@@ -85,7 +110,7 @@ class Whole:
         recent = orders.current[odd] | (last == 0) | (last >= self.facts.as_of - RECENT)
         self._note(orders.rows[odd[~recent]])
         shown = odd[recent]
-        names = [view.name or None for view in products.views]
+        names = [product.name or None for product in products.each]
         self._add(orders.rows[shown], shown, 0, [names[code] for code in products.codes[shown].tolist()])
 
     def _allergies(self) -> None:
@@ -191,11 +216,30 @@ class Whole:
         if kind == 0:
             found: list[str | None] = field(self.facts.orders.items, "id").take(pa.array(places)).to_pylist()
             return found
-        return [allergy_id(self.facts, int(place)) for place in places]
+        return allergy_ids(self.facts, places)
 
 
-def allergy_id(facts: Facts, place: int) -> str:
-    """The id of an allergy as `caveat.facts.allergies` gives it."""
+def allergy_ids(facts: Facts, places: Any) -> list[str | None]:
+    """The ids of some allergies as `caveat.facts.allergies` gives them."""
+    import numpy as np
+    import pyarrow as pa
+
+    allergies = facts.allergies
+    ids = words(field(allergies.items, "id"))
+    kept = ~allergies.refuted & (ids.codes >= 0)
+    keys = allergies.rows[kept].astype(np.int64) * ids.width + ids.codes[kept]
+    if len(np.unique(keys)) < len(keys):
+        return [_allergy_id(facts, int(place)) for place in places]
+    found: list[str | None] = field(allergies.items, "id").take(pa.array(places)).to_pylist()
+    first = allergies.lists.starts[allergies.rows[places]]
+    return [
+        text or f"allergy-{place - low + 1}"
+        for text, place, low in zip(found, places.tolist(), first.tolist(), strict=True)
+    ]
+
+
+def _allergy_id(facts: Facts, place: int) -> str:
+    """The id of an allergy where two of a record have the same."""
     allergies = facts.allergies
     low = int(allergies.lists.starts[allergies.rows[place]])
     ids = field(allergies.items, "id")
