@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.compile.nodes import Leaf
 from caveat.evaluators.columnar.arrays import field, flags
-from caveat.evaluators.columnar.measured import Quantities
 from caveat.evaluators.columnar.orders import QUANTITIES, Orders, Product
+from caveat.evaluators.columnar.scales import Quantities
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
 from caveat.facts.chart import Chart

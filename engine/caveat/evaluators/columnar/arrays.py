@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -97,38 +98,39 @@ def words(array: pa.Array) -> Words:
     return Words(indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), encoded.dictionary)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dense:
-    """Combinations as codes from 0 up to `count`; `first` is an entry that has each."""
+    """Combinations as codes from 0 up to `count`."""
 
     codes: Ints
-    first: Longs
+    count: int
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.first)
+    @cached_property
+    def first(self) -> Longs:
+        """An entry that has each: the first one."""
+        import numpy as np
+
+        found = np.empty(self.count, np.int64)
+        found[self.codes[::-1]] = np.arange(len(self.codes) - 1, -1, -1, dtype=np.int64)
+        return found
 
 
-def dense(keys: Longs, size: int) -> Dense:
+def dense(keys: Any, size: int) -> Dense:
     """Codes of the distinct `keys`, which lie from 0 to below `size`."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if size <= LARGEST_TABLE:
-        table = np.full(size, -1, np.int64)
-        table[keys[::-1]] = np.arange(len(keys) - 1, -1, -1, dtype=np.int64)
-        present = np.flatnonzero(table >= 0)
-        first = table[present]
+        present = np.zeros(size, np.bool_)
+        present[keys] = True
+        places = np.flatnonzero(present)
         code = np.empty(size, np.int32)
-        code[present] = np.arange(len(present), dtype=np.int32)
-        return Dense(code[keys], first)
+        code[places] = np.arange(len(places), dtype=np.int32)
+        return Dense(code[keys], len(places))
     encoded = pc.dictionary_encode(pa.array(keys))
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    first = np.empty(len(encoded.dictionary), np.int64)
-    first[codes[::-1]] = np.arange(len(keys) - 1, -1, -1, dtype=np.int64)
-    return Dense(codes, first)
+    return Dense(codes, len(encoded.dictionary))
 
 
 def combined(count: int, *parts: tuple[Ints, int]) -> Dense:
@@ -139,13 +141,16 @@ def combined(count: int, *parts: tuple[Ints, int]) -> Dense:
     for codes, width in parts:
         if width <= 1:
             continue
-        shifted = codes.astype(np.int64) + 1
         if found is None or found.count <= 1:
-            found = dense(shifted, width + 1)
-        else:
-            found = dense(found.codes.astype(np.int64) * (width + 1) + shifted, found.count * (width + 1))
+            found = dense(codes + 1, width + 1)
+            continue
+        keys: Any = found.codes.astype(np.int32 if found.count * (width + 1) < 1 << 31 else np.int64)
+        keys *= width + 1
+        keys += codes
+        keys += 1
+        found = dense(keys, found.count * (width + 1))
     if found is None:
-        return Dense(np.zeros(count, np.int32), np.zeros(min(count, 1), np.int64))
+        return Dense(np.zeros(count, np.int32), min(count, 1))
     return found
 
 

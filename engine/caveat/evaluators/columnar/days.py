@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from caveat.dates import parse_when
@@ -17,14 +17,37 @@ NONE = 0
 """Stands for a date that is not recorded; no day of a record has this ordinal."""
 
 
-@dataclass(frozen=True, slots=True)
 class Days:
-    """Ordinals; `NONE` where no date is recorded."""
+    """Ordinals of dates; `NONE` where no date is recorded.
 
-    first: Ints
-    last: Ints
+    Held as codes into the distinct dates, so that what is not asked for is not spread out.
+    """
 
-    @property
+    def __init__(self, codes: Ints, firsts: Ints, lasts: Ints) -> None:
+        self._codes, self._firsts, self._lasts = codes, firsts, lasts
+
+    @staticmethod
+    def of(first: Ints, last: Ints) -> Days:
+        """Days given one by one."""
+        import numpy as np
+
+        found = Days(np.zeros(0, np.int32), first, last)
+        found.__dict__.update(first=first, last=last)
+        return found
+
+    @cached_property
+    def first(self) -> Ints:
+        """The first day that each can mean."""
+        found: Ints = self._firsts[self._codes]
+        return found
+
+    @cached_property
+    def last(self) -> Ints:
+        """The last day that each can mean."""
+        found: Ints = self._lasts[self._codes]
+        return found
+
+    @cached_property
     def known(self) -> Bools:
         """Where a date is recorded."""
         found: Bools = self.first != NONE
@@ -33,12 +56,14 @@ class Days:
     @property
     def exact(self) -> Bools:
         """Where it is one whole day."""
-        found: Bools = (self.first == self.last) & (self.first != NONE)
+        found: Bools = (self.first == self.last) & self.known
         return found
 
     def at(self, places: Any) -> Days:
         """Those of some entries."""
-        return Days(self.first[places], self.last[places])
+        if "first" in self.__dict__ and "last" in self.__dict__:
+            return Days.of(self.first[places], self.last[places])
+        return Days(self._codes[places], self._firsts, self._lasts)
 
 
 def days(array: Any) -> Days:
@@ -50,7 +75,7 @@ def days(array: Any) -> Days:
     found = words(array)
     if found.is_empty:
         none = np.zeros(len(array), np.int32)
-        return Days(none, none)
+        return Days.of(none, none)
     values = found.values
     first = np.zeros(len(values) + 1, np.int32)
     last = np.zeros(len(values) + 1, np.int32)
@@ -64,4 +89,4 @@ def days(array: Any) -> Days:
     for place in np.flatnonzero(lengths < 10).tolist():
         when = parse_when(values[place].as_py())
         first[place], last[place] = when.first, when.last
-    return Days(first[found.codes], last[found.codes])
+    return Days(found.codes, first, last)

@@ -11,9 +11,10 @@ from caveat.evaluators.columnar.amounts import Amounts, Combinations
 from caveat.evaluators.columnar.arrays import field as child
 from caveat.evaluators.columnar.arrays import flags, floats, valid, words
 from caveat.evaluators.columnar.days import EPOCH, Days, days
-from caveat.evaluators.columnar.measured import Observations, Scales
+from caveat.evaluators.columnar.measured import Observations
 from caveat.evaluators.columnar.orders import Catalogue, Orders
 from caveat.evaluators.columnar.problems import Allergies, Concepts, Conditions
+from caveat.evaluators.columnar.scales import Scales
 from caveat.evaluators.columnar.truths import Truths
 from caveat.facts.identify import Selection
 from caveat.facts.numbers import OLDEST

@@ -194,12 +194,18 @@ def clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any,
 def _clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any, Any, Any, Any]:
     import numpy as np
 
-    measured = facts.observations.latest("creatinine_clearance").recorded
-    given = facts.observations.latest("serum_creatinine").recorded
+    own = facts.observations.latest("creatinine_clearance")
+    measured, given = own.recorded, facts.observations.latest("serum_creatinine").recorded
     low, high, rough = latest_number(facts, "creatinine_clearance", within)
-    # a measured value that is unknown may be answered by an estimate, and an estimate may be newer
-    hard = measured & (given | rough)
-    estimate = given & ~measured
+    # a measured value without a usable number stays unknown; one that is too old may be estimated
+    stale = own.state == 1
+    if within is not None:
+        stale = stale & (own.when.first < facts.as_of - within)
+    else:
+        stale = np.zeros(facts.count, np.bool_)
+    hard = measured & rough & ~stale
+    later = measured & given & ~stale & (own.state == 1) & _newer(facts)
+    estimate = given & (~measured | stale | later)
     complete = ~np.isnan(low)
     if not estimate.any():
         return low, high, hard, complete
@@ -216,10 +222,24 @@ def _clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any
     highest = (140 - years) * heavy / least * unit * np.where(sex == 1, 0.85, 1.0)
     # the formula is for adults: an age that may be under 18 gives nothing
     child = years < 18
-    taken = estimate & ~odd
+    # an estimate that cannot be had leaves an older measured value standing
+    taken = estimate & ~odd & ~(later & (child | np.isnan(lowest)))
     low = np.where(taken, np.where(child, np.nan, lowest), low)
     high = np.where(taken, np.where(child, np.nan, highest), high)
     return low, high, hard, np.where(taken, ~np.isnan(low) & (sex >= 0), complete)
+
+
+def _newer(facts: Facts) -> Any:
+    """Whether the latest creatinine is certainly of a later day than the latest measured clearance."""
+    import numpy as np
+
+    days = []
+    for concept, last in (("serum_creatinine", False), ("creatinine_clearance", True)):
+        values = facts.observations.values(concept)
+        found = np.zeros(facts.count, np.int32)
+        np.maximum.at(found, values.rows, values.when.last if last else values.when.first)
+        days.append(found)
+    return (days[0] > days[1]) & (days[0] > 0) & (days[1] > 0)
 
 
 def known_number(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:

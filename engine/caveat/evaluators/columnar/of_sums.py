@@ -10,6 +10,7 @@ from caveat.compile.nodes import CountLeaf, SumLeaf
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.ranges import compare, compare_span
 from caveat.evaluators.columnar.truths import Truths, alone
+from caveat.facts.identify import _same as _is_same
 from caveat.intervals import Interval, inside
 from caveat.units import parse_unit
 
@@ -21,12 +22,35 @@ def _members(facts: Facts, ingredients: tuple[str, ...]) -> tuple[Any, Any]:
     orders = facts.orders
     wanted = frozenset(ingredients)
     table = np.array([not wanted.isdisjoint(v.ingredients) for v in orders.products.views], np.bool_)
-    chosen = (table[orders.products.codes] if len(table) else np.zeros(0, np.bool_)) & orders.current
-    hard = np.zeros(facts.count, np.bool_)
-    # an administration beside an order of the same substance is not counted again
-    odd = chosen | (orders.current & _of_products(orders, orders.products.unrecognised))
-    hard[orders.rows[orders.carried_out & odd]] = True
-    return chosen, hard
+    chosen = _of_products(orders, table) & counted(facts)
+    return chosen, np.zeros(facts.count, np.bool_)
+
+
+def counted(facts: Facts) -> Any:
+    """Current orders as counts take them: see `caveat.facts.identify.counted`."""
+    import numpy as np
+
+    if "counted" in facts.memo:
+        return facts.memo["counted"]
+    orders = facts.orders
+    found = orders.current.copy()
+    views = orders.products.views
+    same: dict[tuple[int, int], bool] = {}
+    for place in np.flatnonzero(orders.carried_out & orders.current).tolist():
+        row = orders.rows[place]
+        mine = int(orders.products.codes[place])
+        low, high = int(orders.lists.starts[row]), int(orders.lists.starts[row + 1])
+        for other in range(low, high):
+            if not orders.current[other] or orders.carried_out[other]:
+                continue
+            key = (mine, int(orders.products.codes[other]))
+            if key not in same:
+                same[key] = _is_same(views[key[0]], views[key[1]])
+            if same[key]:
+                found[place] = False
+                break
+    facts.memo["counted"] = found
+    return found
 
 
 def _doubtful(facts: Facts) -> Any:
@@ -34,7 +58,7 @@ def _doubtful(facts: Facts) -> Any:
     import numpy as np
 
     orders = facts.orders
-    odd = orders.current & _of_products(orders, orders.products.unrecognised)
+    odd = counted(facts) & _of_products(orders, orders.products.unrecognised)
     return np.bincount(orders.rows[odd], minlength=facts.count)
 
 

@@ -188,6 +188,8 @@ class Orders:
     @cached_property
     def current(self) -> Bools:
         """`caveat.facts.identify.is_current` of each order."""
+        import numpy as np
+
         found: Bools = ~self.removed
         if self.selection == "ever":
             return found
@@ -197,8 +199,9 @@ class Orders:
             return found & started & (self.stop.known | ~self.closed)
         found &= ~self.closed
         if self.carried_out.any():
-            entry = (self.status.codes < 0) & self.carried_out & self.start.known & ~self.stop.known
-            found &= ~entry | (self.start.last >= self.as_of - ENTRY_LOOK_BACK)
+            entry = np.flatnonzero((self.status.codes < 0) & self.carried_out & ~self.stop.known)
+            start = self.start.at(entry)
+            found[entry[start.known & (start.last < self.as_of - ENTRY_LOOK_BACK)]] = False
         return found
 
     @cached_property
@@ -207,17 +210,19 @@ class Orders:
         found: Bools = ~self.current & ~self.removed & (self.closed | self.over)
         return found & ~self.is_one_of(self.status, ("proposed",))
 
-    @cached_property
-    def undated(self) -> Bools:
+    def _undated(self, places: Any) -> Bools:
         """Orders that are over at a time that is not recorded."""
-        found: Bools = self.closed & ~(self.start.known & self.stop.known)
+        found: Bools = self.closed[places]
+        if found.any():
+            found = found & ~(self.start.at(places).known & self.stop.at(places).known)
         return found
 
     def overlap(self, one: Any, other: Any) -> Any:
         """`caveat.facts.identify.overlap` of pairs of orders, as truths."""
         import numpy as np
 
-        found = np.where(self.undated[one] | self.undated[other], 1, 2).astype(np.int8)
+        vague = self._undated(one) | self._undated(other)
+        found = np.where(vague, 1, 2).astype(np.int8)
         for left, right in ((one, other), (other, one)):
             stop, start = self.stop.at(left), self.start.at(right)
             both = stop.known & start.known

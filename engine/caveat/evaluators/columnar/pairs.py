@@ -13,10 +13,14 @@ from caveat.compile.program import CompiledRule
 from caveat.evaluators.columnar.orders import Catalogue, Orders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from caveat.evaluators.columnar.arrays import Ints, Longs
 
 LARGEST_BLOCK = 1 << 21
 """Pairs looked up at one time."""
+FEW = 256
+"""Patients with one number of orders below which all their pairs are looked up together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,10 @@ class PairTable:
         cells: list[Any] = []
         ones: list[Any] = []
         others: list[Any] = []
-        for first, second in _pairs_of(rows):
-            found = self.cell[places[first].astype(np.int64) * self.width + places[second]]
-            met = np.flatnonzero(found)
-            cells.append(found[met])
-            ones.append(entries[first[met]])
-            others.append(entries[second[met]])
+        for first, second, found in self._met(rows, places):
+            cells.append(found)
+            ones.append(entries[first])
+            others.append(entries[second])
         nothing = np.zeros(0, np.int64)
         if not cells:
             return Hits(np.zeros(0, np.int32), nothing, nothing)
@@ -165,21 +167,37 @@ class PairTable:
         )
         return found.at(np.concatenate([np.flatnonzero(~many), np.flatnonzero(many)[order[~same]]]))
 
+    def _met(self, rows: Any, places: Any) -> Iterator[tuple[Any, Any, Any]]:
+        """Every two entries of a patient that meet in the table: the earlier, the later, the cell.
 
-def _pairs_of(rows: Any) -> Any:
-    """Places of every two entries of one patient, the earlier first, in blocks; `rows` is in order."""
-    import numpy as np
+        `rows` is in order. Patients with the same number of entries are taken together.
+        """
+        import numpy as np
 
-    if not len(rows):
-        return
-    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
-    lengths = np.diff(np.append(starts, len(rows)))
-    for length in np.unique(lengths).tolist():
-        if length < 2:
-            continue
-        base = starts[lengths == length]
-        left, right = np.triu_indices(length, 1)
-        step = max(1, LARGEST_BLOCK // len(left))
-        for begin in range(0, len(base), step):
-            some = base[begin : begin + step, None]
-            yield (some + left).ravel(), (some + right).ravel()
+        if not len(rows):
+            return
+        starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
+        lengths = np.diff(np.append(starts, len(rows)))
+        kind = np.int32 if self.width**2 < 1 << 31 else np.int64
+        for length in np.unique(lengths).tolist():
+            if length < 2:
+                continue
+            base = starts[lengths == length]
+            if len(base) < FEW:
+                left, right = (side.astype(np.int64) for side in np.triu_indices(length, 1))
+                step = max(1, LARGEST_BLOCK // len(left))
+                for begin in range(0, len(base), step):
+                    some = base[begin : begin + step, None]
+                    one, other = (some + left).ravel(), (some + right).ravel()
+                    found = self.cell[places[one].astype(kind) * kind(self.width) + places[other]]
+                    met = np.flatnonzero(found)
+                    yield one[met], other[met], found[met]
+                continue
+            columns = [places[base + step].astype(kind) for step in range(length)]
+            for i in range(length - 1):
+                scaled = columns[i] * kind(self.width)
+                for j in range(i + 1, length):
+                    found = self.cell[scaled + columns[j]]
+                    met = np.flatnonzero(found)
+                    if len(met):
+                        yield base[met] + i, base[met] + j, found[met]

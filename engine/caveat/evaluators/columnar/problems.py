@@ -120,7 +120,7 @@ class Conditions(Listed):
 
         onset, recorded = days(field(self.items, "onset")), days(field(self.items, "recorded"))
         known = onset.known
-        return Days(
+        return Days.of(
             np.where(known, onset.first, recorded.first).astype(np.int32),
             np.where(known, onset.last, recorded.last).astype(np.int32),
         )
