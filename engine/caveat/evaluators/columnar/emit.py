@@ -13,6 +13,7 @@ from caveat.evaluators.columnar.facts import Facts
 from caveat.evaluators.columnar.found import Found, Words
 from caveat.evaluators.columnar.judging import CANNOT_ASSESS, ERROR, EXCEPTED, FIRES
 from caveat.evaluators.columnar.whole import Whole, allergy_ids
+from caveat.facts.identify import OrderView
 from caveat.findings.severity import SEVERITIES
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Labels:
         self.count = len(program.rules)
         self.rules = every
         self.ids = [rule.id for rule in every]
+        self.number = {name: place for place, name in enumerate(self.ids)}
         self.kinds = sorted({rule.kind for rule in every})
         self.kind = np.array([self.kinds.index(rule.kind) for rule in every], np.int32)
         self.severity = np.array([SEVERITIES.index(rule.severity) for rule in every], np.int32)
@@ -39,10 +41,24 @@ class Labels:
         self.tiers = sorted({tier for each in tiers for tier in each})
         number = {tier: place for place, tier in enumerate(self.tiers)}
         self.tier = np.array([[number[tier] for tier in each] for each in tiers], np.int32)
+        self._lone: Any = None
         self.pairs = np.array([getattr(rule, "subject", "") == "pair" for rule in every], np.bool_)
 
+    def lone(self, number: dict[str, int]) -> Any:
+        """The only ingredient of the first and of the second side of each rule, -1 where there are more."""
+        import numpy as np
 
-def findings(found: Found, facts: Facts, labels: Labels, words: Words) -> pa.RecordBatch:
+        if self._lone is None:
+            scopes: list[list[tuple[str, ...]]] = [
+                [getattr(rule, side, ()) for rule in self.rules] for side in ("first", "second")
+            ]
+            self._lone = np.array(
+                [[number.get(n[0], -1) if len(n) == 1 else -1 for n in names] for names in scopes], np.int32
+            )
+        return self._lone
+
+
+def findings(found: Found, facts: Facts, labels: Labels, words: Words, *, because: bool) -> pa.RecordBatch:
     """The findings as `results.findings` has them; `found` is in order and of the batch of `facts`."""
     import numpy as np
     import pyarrow as pa
@@ -55,6 +71,7 @@ def findings(found: Found, facts: Facts, labels: Labels, words: Words) -> pa.Rec
     beaten[winners] = np.arange(len(winners), dtype=np.int32)
     opened = (found.status == CANNOT_ASSESS).astype(np.int32)
     count = found.count
+    schema = results.findings()
     by_name = {
         "patient": facts.batch.column("id").take(pa.array(found.row)),
         "row": pa.array(found.row, pa.int32()),
@@ -71,10 +88,9 @@ def findings(found: Found, facts: Facts, labels: Labels, words: Words) -> pa.Rec
         "suppressed_by": _coded(
             beaten[found.winner], [labels.ids[rule] for rule in winners.tolist()], found.winner < 0
         ),
-        "because": pa.nulls(count, results.findings().field("because").type),
-        "error": pa.nulls(count, pa.string()),
+        "because": _because(found, words) if because else pa.nulls(count, schema.field("because").type),
+        "error": _errors(found, words),
     }
-    schema = results.findings()
     return pa.RecordBatch.from_arrays([by_name[name] for name in schema.names], schema=schema)
 
 
@@ -111,67 +127,111 @@ def _allergy_ids(found: Found, facts: Facts) -> Any:
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(ids, pa.string()))
 
 
-def _listed(codes: Any, lists: list[tuple[str, ...]]) -> Any:
-    """Lists of words, each one of `lists`."""
+def _because(found: Found, words: Words) -> Any:
+    """The deciding facts of every finding; each was judged one at a time."""
+    import pyarrow as pa
+
+    rows = [
+        [{"fact": b.fact, "value": b.value, "at": b.at, "source": b.source} for b in words.told[k].because]
+        for k in found.told.tolist()
+    ]
+    return pa.array(rows, results.findings().field("because").type)
+
+
+def _errors(found: Found, words: Words) -> Any:
+    """Why a rule failed; only findings of records judged one at a time can tell."""
     import numpy as np
     import pyarrow as pa
 
-    lengths = np.array([len(words) for words in lists], np.int32)
-    starts = np.zeros(len(lists) + 1, np.int32)
-    np.cumsum(lengths, out=starts[1:])
-    flat = [word for words in lists for word in words]
+    failed = np.flatnonzero(found.status == ERROR)
+    if not len(failed):
+        return pa.nulls(found.count, pa.string())
+    texts: list[str | None] = [None] * found.count
+    for place in failed.tolist():
+        texts[place] = words.told[int(found.told[place])].error
+    return pa.array(texts, pa.string())
+
+
+def _listed(codes: Any, lists: list[tuple[str, ...]]) -> Any:
+    """Lists of words, each one of `lists`."""
+    import numpy as np
+
+    words = sorted({word for names in lists for word in names})
+    number = {word: place for place, word in enumerate(words)}
+    flat = np.array([number[word] for names in lists for word in names], np.int32)
+    return _spread(codes, [len(names) for names in lists], flat, words)
+
+
+def _spread(codes: Any, lengths: list[int], flat: Any, words: list[str]) -> Any:
+    """Lists of words by code; `flat` holds the words of the lists one after another, as codes."""
+    import numpy as np
+    import pyarrow as pa
+
+    sizes = np.array(lengths, np.int32)
+    starts = np.zeros(len(sizes) + 1, np.int32)
+    np.cumsum(sizes, out=starts[1:])
+    each = sizes[codes]
     ends = np.zeros(len(codes) + 1, np.int32)
-    np.cumsum(lengths[codes], out=ends[1:])
-    total = int(ends[-1])
-    step = np.arange(total, dtype=np.int32) - np.repeat(ends[:-1], lengths[codes])
-    places = np.repeat(starts[:-1][codes], lengths[codes]) + step
-    return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat, pa.string()).take(pa.array(places)))
+    np.cumsum(each, out=ends[1:])
+    places = np.arange(int(ends[-1]), dtype=np.int32)
+    places += np.repeat(starts[:-1][codes] - ends[:-1], each)
+    return pa.ListArray.from_arrays(pa.array(ends), _coded(flat[places], words))
 
 
 def _of_drugs(found: Found, facts: Facts, labels: Labels) -> Any:
     """The ingredients a finding is about, as `caveat.evaluators.assemble` names them."""
     import numpy as np
+    import pyarrow as pa
 
     orders = facts.orders
     products = orders.products
     names = facts.known.catalogue.names
-    width = len(names) + 1
-    none = len(names)
-    lists: list[tuple[str, ...]] = []
     if not len(orders.rows):
         return _listed(np.zeros(found.count, np.int32), [()])
-    first = np.append(products.first, -1)
-    several = np.append(products.several, False)
+    first, several = np.append(products.first, -1), np.append(products.several, False)
     blank = np.append(products.first < 0, False)
-    one = np.where(found.first < 0, -1, products.codes[found.first])
-    two = np.where(found.second < 0, -1, products.codes[found.second])
+    one = np.where(found.first < 0, len(products.views), products.codes[found.first])
+    two = np.where(found.second < 0, len(products.views), products.codes[found.second])
     a, b = first[one], first[two]
-    b = np.where(a == b, -1, b)
-    key = np.where(a < 0, none, a).astype(np.int64) * width + np.where(b < 0, none, b)
     odd = several[one] | several[two] | blank[one] | blank[two]
-    keys, codes = _distinct(key, width * width)
-    for value in keys.tolist():
-        pair = (value // width, value % width)
-        lists.append(tuple([names[number] for number in pair if number != none]))
-    if odd.any():
-        codes = codes.copy()
-        known: dict[Any, int] = {}
-        for place in np.flatnonzero(odd).tolist():
-            rule = labels.rules[int(found.rule[place])]
-            which = (int(found.rule[place]), int(one[place]), int(two[place]))
-            if which not in known:
-                views = tuple([products.views[code] for code in which[1:] if code >= 0])
-                known[which] = len(lists)
-                lists.append(_drugs(getattr(rule, "first", ()), getattr(rule, "second", ()), views))
-            codes[place] = known[which]
-    return _listed(codes, lists or [()])
+    # of a product of several ingredients a rule about one names that one
+    lone = labels.lone(facts.known.catalogue.number)[:, found.rule]
+    plain = odd & (lone[0] >= 0) & ((lone[1] >= 0) | (found.second < 0)) & (found.first >= 0)
+    a = np.where(plain, lone[0], a)
+    b = np.where(plain & (found.second >= 0), lone[1], b)
+    b = np.where(a == b, -1, b)
+    odd &= ~plain
+    sizes = (a >= 0).astype(np.int32) + (b >= 0)
+    lists = _odd_drugs(found, np.flatnonzero(odd), one, two, products.views, labels) if odd.any() else {}
+    for place, drugs in lists.items():
+        sizes[place] = len(drugs)
+    ends = np.zeros(found.count + 1, np.int32)
+    np.cumsum(sizes, out=ends[1:])
+    flat = np.zeros(int(ends[-1]), np.int32)
+    some = ~odd & (a >= 0)
+    flat[ends[:-1][some]] = a[some]
+    some = ~odd & (b >= 0)
+    flat[ends[:-1][some] + (a[some] >= 0)] = b[some]
+    number = facts.known.catalogue.number
+    for place, drugs in lists.items():
+        flat[ends[place] : ends[place + 1]] = [number[name] for name in drugs]
+    return pa.ListArray.from_arrays(pa.array(ends), _coded(flat, names))
 
 
-def _distinct(keys: Any, size: int) -> tuple[Any, Any]:
-    from caveat.evaluators.columnar.arrays import dense
-
-    found = dense(keys, size)
-    return keys[found.first], found.codes
+def _odd_drugs(
+    found: Found, places: Any, one: Any, two: Any, views: list[OrderView], labels: Labels
+) -> dict[int, tuple[str, ...]]:
+    """The ingredients of findings on products of several ingredients, or of none that is known."""
+    known: dict[tuple[int, int, int], tuple[str, ...]] = {}
+    lists: dict[int, tuple[str, ...]] = {}
+    for place in places.tolist():
+        which = (int(found.rule[place]), int(one[place]), int(two[place]))
+        if which not in known:
+            rule = labels.rules[which[0]]
+            held = tuple([views[code] for code in which[1:] if code < len(views)])
+            known[which] = _drugs(getattr(rule, "first", ()), getattr(rule, "second", ()), held)
+        lists[place] = known[which]
+    return lists
 
 
 def patients(found: Found, facts: Facts, labels: Labels, whole: Whole) -> pa.RecordBatch:
@@ -193,7 +253,8 @@ def patients(found: Found, facts: Facts, labels: Labels, whole: Whole) -> pa.Rec
     unnamed, names = whole.unrecognised()
     open_ = of(shown & (found.status == CANNOT_ASSESS))
     failed = of(found.status == ERROR)
-    clear = (of(found.status == FIRES) + open_ + failed + unnamed + whole.problems.lengths) == 0
+    errors = whole.errors()
+    clear = (of(found.status == FIRES) + open_ + failed + unnamed + np.diff(errors.offsets)) == 0
     ends = np.zeros(count + 1, np.int32)
     np.cumsum(unnamed, out=ends[1:])
     numbers = {
@@ -211,7 +272,7 @@ def patients(found: Found, facts: Facts, labels: Labels, whole: Whole) -> pa.Rec
         "clear": pa.array(clear),
         **{name: pa.array(values, pa.int32()) for name, values in numbers.items()},
         "unrecognised": pa.ListArray.from_arrays(pa.array(ends), names),
-        "errors": whole.errors(),
+        "errors": errors,
         "source": facts.batch.column("source"),
     }
     schema = results.patients()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from caveat.compile.program import CompiledRule, Program
+from caveat.compile.program import Program
 from caveat.evaluators.columnar.judging import FIRES, Ruling
+from caveat.findings.report import Finding
 
 if TYPE_CHECKING:
     from caveat.evaluators.columnar.arrays import Ints, Longs
@@ -19,18 +20,19 @@ class Found:
     """Findings: patient, rule, orders (-1 none), allergy (-1 none), status, what is missing or unchecked.
 
     `missing` and `unchecked` are places in the lists of `Words`, `winner` the rule that supersedes
-    it (-1 none).
+    it (-1 none), `told` the place in `Words.told` of what only a report tells (-1 nothing).
     """
 
     row: Ints
     rule: Ints
-    first: Longs
-    second: Longs
-    allergy: Longs
+    first: Ints
+    second: Ints
+    allergy: Ints
     status: Any
     missing: Ints
     unchecked: Ints
     winner: Ints
+    told: Ints
 
     @property
     def count(self) -> int:
@@ -43,9 +45,13 @@ class Found:
 
 
 class Words:
-    """Lists of names that findings share, each kept once; the first is empty."""
+    """Lists of names that findings share, each kept once; the first is empty.
+
+    `told` holds findings of records that were judged one at a time, for their errors and deciding facts.
+    """
 
     def __init__(self) -> None:
+        self.told: list[Finding] = []
         self.lists: list[tuple[str, ...]] = [()]
         self._number: dict[tuple[str, ...], int] = {(): 0}
 
@@ -63,7 +69,7 @@ def blank(row: Any, rule: Any, status: int, missing: int = 0) -> Found:
     import numpy as np
 
     count = len(row)
-    none = np.full(count, NOBODY, np.int64)
+    none = np.full(count, NOBODY, np.int32)
     zero = np.zeros(count, np.int32)
     return Found(
         np.asarray(row, np.int32),
@@ -75,6 +81,7 @@ def blank(row: Any, rule: Any, status: int, missing: int = 0) -> Found:
         np.full(count, missing, np.int32),
         zero,
         np.full(count, NOBODY, np.int32),
+        np.full(count, NOBODY, np.int32),
     )
 
 
@@ -83,20 +90,21 @@ def of_ruling(ruling: Ruling, words: Words) -> Found:
     import numpy as np
 
     frame, at = ruling.frame, ruling.subject
-    none = np.full(len(at), NOBODY, np.int64)
+    none = np.full(len(at), NOBODY, np.int32)
     exclusions = [exclusion.id for exclusion in ruling.rule.unless]
     return Found(
         frame.rows[at].astype(np.int32),
         np.full(len(at), ruling.index, np.int32),
-        none if frame.first is None else frame.first[at],
-        none if frame.second is None else frame.second[at],
-        none if frame.allergy is None else frame.allergy[at],
+        none if frame.first is None else frame.first[at].astype(np.int32),
+        none if frame.second is None else frame.second[at].astype(np.int32),
+        none if frame.allergy is None else frame.allergy[at].astype(np.int32),
         ruling.status,
         _numbered(ruling.lacking, lambda mask: words.number(ruling.names.listed(mask))),
         _numbered(
             ruling.unchecked,
             lambda mask: words.number(tuple([e for k, e in enumerate(exclusions) if mask >> min(k, 62) & 1])),
         ),
+        np.full(len(at), NOBODY, np.int32),
         np.full(len(at), NOBODY, np.int32),
     )
 
@@ -119,13 +127,17 @@ def joined(parts: list[Found]) -> Found:
     )
 
 
-def in_order(found: Found, starts: Longs) -> Found:
-    """By patient, rule, and place of the orders and of the allergy in the record."""
+def in_order(found: Found, starts: Longs, left_out: Any) -> Found:
+    """By patient, rule, and place of the orders and of the allergy; without the patients `left_out`."""
     import numpy as np
 
+    if left_out.any():
+        kept = np.flatnonzero(~left_out[found.row] | (found.told >= 0))
+        if len(kept) < found.count:
+            found = found.at(kept)
     if found.count < 2:
         return found
-    base = starts[found.row]
+    base = starts.astype(np.int32)[found.row]
     first = np.where(found.first < 0, 0, found.first - base + 1)
     second = np.where(found.second < 0, 0, found.second - base + 1)
     allergy = found.allergy - found.allergy.min()
@@ -136,7 +148,7 @@ def in_order(found: Found, starts: Longs) -> Found:
     key = found.row.astype(np.int64)
     for part, width in zip((found.rule, first, second, allergy), bits[1:], strict=True):
         key = (key << width) | part
-    return found.at(np.argsort(key, kind="stable"))
+    return found.at(np.argsort(key))
 
 
 def once_a_pair(found: Found, pairs: Any) -> Found:
@@ -233,8 +245,3 @@ class Superseding:
                 if same and (ids <= others or others <= ids):
                     lost.setdefault(index, winner)
         return sorted(lost.items())
-
-
-def rule_ids(rules: tuple[CompiledRule, ...]) -> list[str]:
-    """The ids, in order."""
-    return [rule.id for rule in rules]

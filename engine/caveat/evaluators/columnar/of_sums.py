@@ -140,8 +140,10 @@ def _sum(leaf: SumLeaf, facts: Facts) -> Truths:
     at = np.flatnonzero(chosen)
     several = _of_products(orders, orders.products.several)[at]
     hard[orders.rows[at[several]]] = True
-    views = orders.products.views
-    each = [sum((weights.get(name, Fraction(0)) for name in v.ingredients), Fraction(0)) for v in views]
+    each = dict.fromkeys(orders.products.codes[at].tolist(), Fraction(0))
+    for place in each:
+        names = orders.products.views[place].ingredients
+        each[place] = sum((weights.get(name, Fraction(0)) for name in names), Fraction(0))
     terms = _terms(leaf, facts, at, each)
     rows = orders.rows[at]
     low, high = np.zeros(facts.count), np.zeros(facts.count)
@@ -170,18 +172,19 @@ class _Terms:
     table: list[tuple[Interval, bool, bool]]
 
 
-def _terms(leaf: SumLeaf, facts: Facts, at: Any, each: list[Fraction]) -> _Terms:
+def _terms(leaf: SumLeaf, facts: Facts, at: Any, each: dict[int, Fraction]) -> _Terms:
     import numpy as np
 
     orders, amounts = facts.orders, facts.known.amounts
     products = orders.products.codes
     if leaf.times is None:
-        table = [(Interval(weight, weight), False, False) for weight in each]
-        return _Terms(products[at], table)
+        codes, inverse = np.unique(products[at], return_inverse=True)
+        alone = [(Interval(each[code], each[code]), False, False) for code in codes.tolist()]
+        return _Terms(inverse, alone)
     combinations = facts.combinations
     codes, first, inverse = np.unique(combinations.codes[at], return_index=True, return_inverse=True)
     dimension = parse_unit(leaf.unit).dimension
-    table = []
+    table: list[tuple[Interval, bool, bool]] = []
     numbers = combinations.numbers(codes.tolist(), amounts)
     for place, found in zip(first.tolist(), amounts.measures(leaf.times, numbers), strict=True):
         if found is None:
@@ -192,7 +195,7 @@ def _terms(leaf: SumLeaf, facts: Facts, at: Any, each: list[Fraction]) -> _Terms
         if interval is None or found.dimension != dimension:
             table.append((Interval(Fraction(0), None), True, odd))
             continue
-        weight = each[products[at[place]]]
+        weight = each[int(products[at[place]])]
         low = weight * (interval.low or 0)
         high = None if interval.high is None else weight * interval.high
         table.append((Interval(low, high), high is None, odd))

@@ -50,6 +50,9 @@ class Product:
     codes: tuple[Code, ...]
     named: tuple[str, ...] | None
     first: int
+    several: bool
+    unrecognised: bool
+    conflicting: bool
     name: str
 
 
@@ -101,7 +104,17 @@ class Catalogue:
         )
         view = identify(order, self.terminology, 1, "active")
         first = self.number[view.ingredients[0]] if view.ingredients else -1
-        return Product(view, codes, named, first, view.name)
+        resolution = view.resolution
+        return Product(
+            view,
+            codes,
+            named,
+            first,
+            len(view.ingredients) > 1,
+            bool(resolution.unrecognised),
+            bool(resolution.conflict),
+            view.name,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +291,9 @@ class Orders:
             each,
             views,
             np.array([product.first for product in each], np.int32),
-            np.array([len(view.ingredients) > 1 for view in views], np.bool_),
-            np.array([bool(view.resolution.unrecognised) for view in views], np.bool_),
-            np.array([bool(view.resolution.conflict) for view in views], np.bool_),
+            np.array([product.several for product in each], np.bool_),
+            np.array([product.unrecognised for product in each], np.bool_),
+            np.array([product.conflicting for product in each], np.bool_),
         )
 
     @cached_property

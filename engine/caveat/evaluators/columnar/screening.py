@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from caveat.columns.rows import Rows
-from caveat.columns.schema import patients as schema
-from caveat.evaluators.columnar import Screened, emit, results
+from caveat.evaluators.columnar import Screened, emit
+from caveat.evaluators.columnar.alone import judged_alone
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.found import Found, Words, blank, in_order, joined, of_ruling, once_a_pair
 from caveat.evaluators.columnar.frames import Frames
 from caveat.evaluators.columnar.judging import CANNOT_ASSESS, FIRES, judge
-from caveat.evaluators.columnar.onebyone import finding_rows, patient_row
 from caveat.evaluators.columnar.pairs import Hits
 from caveat.evaluators.columnar.plan import Plan
 from caveat.evaluators.columnar.whole import Whole
-from caveat.evaluators.screen import screen as screen_one
 from caveat.facts.identify import Selection
 
 if TYPE_CHECKING:
@@ -42,19 +38,19 @@ def screened(
     found = joined(parts)
     if because:
         whole.hard[found.row] = True
-    found = found.at(~whole.hard[found.row]) if whole.hard.any() else found
-    starts = facts.orders.lists.starts
-    found = in_order(found, starts)
-    found = once_a_pair(found, plan.labels.pairs & ~_padded(plan.pairs.plain, len(plan.labels.pairs)))
-    found = plan.superseding.applied(found, starts)
-    found_batch = emit.findings(found, facts, plan.labels, words)
-    patients = emit.patients(found, facts, plan.labels, whole)
     alone = np.flatnonzero(whole.hard)
     if len(alone):
-        found_batch, patients = _with_alone(
-            found_batch, patients, found, alone, facts, plan, whole, because=because
-        )
-    return Screened(found_batch, patients, len(alone), whole.uncovered_counts)
+        found = joined([found, judged_alone(alone, facts, plan, words, whole)])
+    starts = facts.orders.lists.starts
+    found = in_order(found, starts, whole.hard)
+    found = once_a_pair(found, plan.labels.pairs & ~_padded(plan.pairs.plain, len(plan.labels.pairs)))
+    found = plan.superseding.applied(found, starts)
+    return Screened(
+        emit.findings(found, facts, plan.labels, words, because=because),
+        emit.patients(found, facts, plan.labels, whole),
+        len(alone),
+        whole.uncovered_counts,
+    )
 
 
 def _padded(flags: Any, count: int) -> Any:
@@ -77,7 +73,13 @@ def _plain_pairs(hits: Hits, plan: Plan, facts: Facts) -> Found:
     status = np.where(overlap == 1, CANNOT_ASSESS, FIRES).astype(np.int8)
     missing = np.where(overlap == 1, OVERLAP, 0).astype(np.int32)
     return Found(
-        **{**names, "first": some.first, "second": some.second, "status": status, "missing": missing}
+        **{
+            **names,
+            "first": some.first.astype(np.int32),
+            "second": some.second.astype(np.int32),
+            "status": status,
+            "missing": missing,
+        }
     )
 
 
@@ -175,51 +177,9 @@ def _returned(found: Found, facts: Facts, part: Facts, rows: Any) -> Found:
     shift = facts.orders.lists.starts[row] - part.orders.lists.starts[found.row]
     names = {name: getattr(found, name) for name in Found.__dataclass_fields__}
     names["row"] = row.astype(np.int32)
-    names["first"] = np.where(found.first < 0, -1, found.first + shift)
-    names["second"] = np.where(found.second < 0, -1, found.second + shift)
+    names["first"] = np.where(found.first < 0, -1, found.first + shift).astype(np.int32)
+    names["second"] = np.where(found.second < 0, -1, found.second + shift).astype(np.int32)
     if (found.allergy >= 0).any():
         moved = facts.allergies.lists.starts[row] - part.allergies.lists.starts[found.row]
-        names["allergy"] = np.where(found.allergy < 0, -1, found.allergy + moved)
+        names["allergy"] = np.where(found.allergy < 0, -1, found.allergy + moved).astype(np.int32)
     return Found(**names)
-
-
-def _with_alone(
-    findings: pa.RecordBatch,
-    patients: pa.RecordBatch,
-    found: Found,
-    alone: Any,
-    facts: Facts,
-    plan: Plan,
-    whole: Whole,
-    *,
-    because: bool,
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """The batches with the rows that were judged one at a time put in their places."""
-    import numpy as np
-    import pyarrow as pa
-
-    more: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
-    some = Rows(facts.batch.take(pa.array(alone)).cast(schema()))
-    for place, row in enumerate(alone.tolist()):
-        patient = some.patient(place)
-        report = screen_one(
-            patient, plan.rules, as_of=dt.date.fromordinal(facts.as_of), selection=facts.selection
-        )
-        more += finding_rows(report, row, because=because)
-        rows.append(patient_row(report, patient.source, int(whole.uncovered[row])))
-    own = pa.RecordBatch.from_pylist(rows, schema=results.patients())
-    places = np.arange(facts.count)
-    places[alone] = facts.count + np.arange(len(alone))
-    patients = _joined(patients, own).take(pa.array(places))
-    if more:
-        extra = pa.RecordBatch.from_pylist(more, schema=results.findings())
-        order = np.argsort(np.concatenate([found.row, [one["row"] for one in more]]), kind="stable")
-        findings = _joined(findings, extra).take(pa.array(order))
-    return findings, patients
-
-
-def _joined(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:
-    import pyarrow as pa
-
-    return pa.concat_batches([first, second])

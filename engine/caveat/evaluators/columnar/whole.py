@@ -11,6 +11,7 @@ from caveat.facts.chart import Chart
 from caveat.facts.clinical import Observation
 from caveat.facts.observed import observed
 from caveat.facts.patient import Measurement, Patient
+from caveat.findings.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +29,8 @@ class Whole:
         count = facts.count
         self.hard = np.zeros(count, np.bool_)
         self.notes = np.zeros(count, np.int64)
+        self._told: dict[int, Report] = {}
+        self._names: list[tuple[int, int, int, str, str | None]] = []
         self._given()
         self._entries: list[tuple[Any, Any, int, list[str | None]]] = []
         self.uncovered, self.uncovered_counts = self._uncovered(covered)
@@ -46,8 +49,13 @@ class Whole:
             np.add.at(self.notes, notes.rows, counts)
         self.problems = lists(self.facts.batch.column("problems"))
 
+    def tell(self, row: int, report: Report) -> None:
+        """Take what is said of a record as a whole from its report."""
+        self._told[row] = report
+        self.notes[row] = sum(note.count for note in report.notes)
+
     def errors(self) -> Any:
-        """The problems that the record carries, a list a patient."""
+        """The problems that the record carries or that its report tells, a list a patient."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -57,9 +65,22 @@ class Whole:
         given = {name: field(items, name) for name in names}
         for name in ("path", "value"):
             given[name] = pc.if_else(pc.equal(given[name], ""), None, given[name])
-        ends = self.problems.starts.astype(np.int32)
-        structs = pa.StructArray.from_arrays([given[name] for name in names], names=list(names))
-        return pa.ListArray.from_arrays(pa.array(ends), structs)
+        found = pa.StructArray.from_arrays([given[name] for name in names], names=list(names))
+        rows = self.problems.rows
+        if self._told:
+            kept = ~np.isin(rows, list(self._told))
+            more = [(row, error) for row, report in self._told.items() for error in report.errors]
+            extra = [
+                {"code": e.code, "message": e.message, "path": e.path or None, "value": e.value or None}
+                for _, e in more
+            ]
+            found = pa.concat_arrays([found.filter(pa.array(kept)), pa.array(extra, found.type)])
+            rows = np.concatenate([rows[kept], np.array([row for row, _ in more], np.int32)])
+            order = np.argsort(rows, kind="stable")
+            rows, found = rows[order], found.take(pa.array(order))
+        ends = np.zeros(self.facts.count + 1, np.int32)
+        np.cumsum(np.bincount(rows, minlength=self.facts.count), out=ends[1:])
+        return pa.ListArray.from_arrays(pa.array(ends), found)
 
     def _of_products(self, table: Any) -> Any:
         import numpy as np
@@ -187,19 +208,33 @@ class Whole:
         import pyarrow as pa
 
         count = self.facts.count
-        if not self._entries:
+        for row, report in self._told.items():
+            for place, name in enumerate(report.unrecognised):
+                self._names.append((row, KINDS.index(name.kind), place, name.text, name.id or None))
+        if not self._entries and not self._names:
             empty = pa.array([], pa.string())
             names = ["text", "kind", "id"]
             return np.zeros(count, np.int64), pa.StructArray.from_arrays([empty, empty, empty], names=names)
-        rows = np.concatenate([entry[0] for entry in self._entries])
-        kinds = np.concatenate([np.full(len(entry[0]), entry[2]) for entry in self._entries])
+        rows = np.concatenate([*(entry[0] for entry in self._entries), [n[0] for n in self._names]])
+        rows = rows.astype(np.int32)
+        kinds = np.concatenate(
+            [*(np.full(len(entry[0]), entry[2]) for entry in self._entries), [n[1] for n in self._names]]
+        ).astype(np.int32)
         texts: list[str | None] = [name for entry in self._entries for name in entry[3]]
+        texts += [name[3] for name in self._names]
         ids: list[str | None] = []
         for _, places, kind, _ in self._entries:
             ids += self._ids(places, kind)
+        ids += [name[4] for name in self._names]
         for place, text in enumerate(texts):
             if text is None:
                 texts[place] = ids[place]  # an order that names nothing is shown by its id
+        if self._told:
+            told = np.isin(rows, list(self._told))
+            told[len(rows) - len(self._names) :] = False
+            kept = np.flatnonzero(~told)
+            rows, kinds = rows[kept], kinds[kept]
+            texts, ids = [texts[k] for k in kept.tolist()], [ids[k] for k in kept.tolist()]
         order = np.lexsort((np.arange(len(rows)), kinds, rows))
         words = [KINDS[kind] for kind in kinds.tolist()]
         found = pa.StructArray.from_arrays(
