@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
+from caveat.columns.build import column
 from caveat.columns.schema import patients as schema
-from caveat.dates import When
 from caveat.facts.patient import Patient
-from caveat.facts.values import Quantity
-from caveat.terminology.codes import Code
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +20,10 @@ def to_batch(patients: Iterable[Patient]) -> pa.RecordBatch:
     """A batch with a row a patient, in their order; equal facts to within 15 significant digits."""
     import pyarrow as pa
 
-    return pa.RecordBatch.from_pylist([_plain(patient) for patient in patients], schema=schema())
+    wanted = schema()
+    rows = [patient.__dict__ for patient in patients]
+    arrays = [column([row[field.name] for row in rows], field.type, field.name) for field in wanted]
+    return pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
 
 def to_patient(batch: pa.RecordBatch, row: int) -> Patient:
@@ -34,31 +33,25 @@ def to_patient(batch: pa.RecordBatch, row: int) -> Patient:
 
 def record(batch: pa.RecordBatch, row: int) -> dict[str, Any]:
     """The native record of a row, without what is null."""
-    found: dict[str, Any] = _bare(batch.slice(row, 1).to_pylist()[0])
+    return _native(batch.slice(row, 1).to_pylist()[0])
+
+
+def records(batch: pa.RecordBatch, rows: Sequence[int]) -> list[dict[str, Any]]:
+    """The native records of some rows, without what is null.
+
+    Raises UnicodeDecodeError for text that is not UTF-8.
+    """
+    import pyarrow as pa
+
+    return [_native(plain) for plain in batch.take(pa.array(rows, pa.int64())).to_pylist()]
+
+
+def _native(plain: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = _bare(plain)
     for name in MEASURED:
         if name in found and found[name].keys() == {"value"}:
             found[name] = found[name]["value"]
     return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Quantity):
-        upper = None if value.upper is None else float(value.upper)
-        return {
-            "value": float(value.value),
-            "unit": value.unit,
-            "comparator": value.comparator,
-            "upper": upper,
-        }
-    if isinstance(value, When):
-        return value.text
-    if isinstance(value, Code):
-        return {"system": value.system, "code": value.code, "display": value.display or None}
-    return value
 
 
 def _bare(value: Any) -> Any:
@@ -67,10 +60,11 @@ def _bare(value: Any) -> Any:
     if isinstance(value, list):
         return [_bare(one) for one in value]
     if isinstance(value, float):
-        return _decimal(value)
+        return exact(value)
     return value
 
 
-def _decimal(value: float) -> Decimal:
+def exact(value: float) -> Decimal:
+    """The shortest decimal that is this number; raises InvalidOperation for none."""
     whole = int(value) if value == value and abs(value) < 1e15 else None
     return Decimal(whole) if whole is not None and whole == value else Decimal(repr(value))
