@@ -19,7 +19,7 @@ from benchmarks.neutral import (
     make_patients,
     make_rules,
 )
-from benchmarks.peers import PEERS, missing
+from benchmarks.peers import PEERS, Indexed, missing
 from benchmarks.results import Aim, Section, shown, table
 from caveat.compile.ruleset import Ruleset, load
 from caveat.evaluators.screen import build, ordinal, screen
@@ -31,6 +31,7 @@ from caveat.terminology.concepts import Terminology
 from caveat.terminology.resolver import resolve
 
 SCREEN = "caveat, inprocess, Patient to Report"
+FINDINGS = "caveat, inprocess, Patient to Report, every finding asked for"
 OUTCOMES = "caveat, inprocess, outcomes of a recognised record"
 REFERENCE = "caveat, reference, Patient to Report"
 _SPEEDUP = 20.0
@@ -104,10 +105,14 @@ def measure_peers(*, quick: bool) -> Section:
         f"or potassium below or above a limit), drawn over 300 ingredients; {count} patients who take 4 to "
         "12 of them; one number in ten is not known. Every candidate gives the same hits for every patient, "
         f"which is checked first. {rounds} rounds, mean time a patient.\n\n"
-        "caveat's rules are rule text loaded as any ruleset is. Its row *Patient to Report* also recognises "
-        "each name, judges what is missing as UNKNOWN, and builds the report; *outcomes* starts from a "
-        "recognised record, as the peers do. The peers are handed prepared facts, give hits alone, and take "
-        "a missing number for silence.",
+        "The rows do not do the same work, and the difference is the point of the project. The peers are "
+        "handed prepared facts (a dict of numbers, the ingredients by their ids), give the ids of the rules "
+        "that hold, and take a missing number for silence. caveat's rules are rule text loaded as any "
+        "ruleset is, and *Patient to Report* begins with the record: each name is recognised or reported, "
+        "each value checked, dated and converted, a rule whose number is missing is a finding, and what was "
+        "judged can be explained. *Every finding asked for* also makes the findings and reads each. "
+        "*Outcomes* starts from recognised orders, the nearest to what the peers do. *Python, indexed by "
+        "ingredient* gives the hits and nothing else, about the least that Python can do.",
     )
     section.intro += "\n\n" + "\n".join(f"- {peer.name}: {peer.used}" for peer in PEERS)
     absent = [why for peer in PEERS if (why := missing(peer))]
@@ -119,6 +124,8 @@ def measure_peers(*, quick: bool) -> Section:
             hits = check_same_hits(rules, patients, ruleset)
             ways = caveat_ways(ruleset, read)
             reference = build("reference", ruleset.program)
+            evaluator = build("inprocess", ruleset.program)
+            ways[FINDINGS] = (_hits(ruleset, evaluator), read)
             ways[REFERENCE] = (_screened(ruleset, reference), read)
             for kind in PEERS:
                 if missing(kind) is None:
@@ -135,6 +142,10 @@ def measure_peers(*, quick: bool) -> Section:
 
 def _screened(ruleset: Ruleset, evaluator: Any) -> Callable[[Any], object]:
     return lambda patient: screen(patient, ruleset, as_of=AS_OF, evaluator=evaluator)
+
+
+def _hits(ruleset: Ruleset, evaluator: Any) -> Callable[[Any], object]:
+    return lambda patient: hits_of(screen(patient, ruleset, as_of=AS_OF, evaluator=evaluator))
 
 
 def _peer_table(timings: dict[str, Timing]) -> str:
@@ -157,9 +168,10 @@ def _speed_aims(size: int, timings: dict[str, Timing]) -> list[Aim]:
         used = [name for name in timings if name.startswith(prefix)]
         ratios = {name: ratio(timings[name], timings[SCREEN]) for name in used}
         alone = {name: ratio(timings[name], timings[OUTCOMES]) for name in used}
+        least = {name: ratio(timings[name], timings[Indexed.name]) for name in used}
         measured = "; ".join(
             f"{name.removeprefix(prefix).strip(', ') or 'wide fact'}: {ratios[name]:.2f} times "
-            f"({alone[name]:.2f} judging alone)"
+            f"({alone[name]:.2f} judging alone, {least[name]:.1f} the least that Python can do)"
             for name in used
         )
         met = min(ratios.values()) >= _SPEEDUP if ratios else None

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveat.compile.nodes import Always, Node, OrderIsLeaf
+from caveat.compile.nodes import All, Always, AnyOf, AtLeast, Node, OrderIsLeaf
 from caveat.compile.program import CompiledRule, Exclusion, Program, SubjectKind
 from caveat.compile.ruleset import Ruleset, load
 from caveat.compile.serial import seal
@@ -152,6 +152,43 @@ def test_a_rule_that_raises_is_an_error_and_harms_no_other(evaluator: str, recor
     assert not judged(rule("broken", BROKEN), record=record, evaluator=evaluator).is_clear
 
 
+TAPERED = OrderIsLeaf(0, "tapered", ("true",))
+"""UNKNOWN for the orders of RECORD."""
+NEVER = Always(negated=True)
+
+
+@pytest.mark.parametrize(
+    "evaluator", ["reference", "inprocess", pytest.param("durable", marks=needs_durable)]
+)
+@pytest.mark.parametrize(
+    ("when", "unless", "status"),
+    [
+        (All((NEVER, BROKEN)), (), Status.NOT_MET),
+        (All((BROKEN, NEVER)), (), Status.NOT_MET),
+        (All((Always(), BROKEN)), (), Status.ERROR),
+        (All((TAPERED, BROKEN)), (), Status.ERROR),
+        (AnyOf((Always(), BROKEN)), (), Status.FIRES),
+        (AnyOf((BROKEN, NEVER)), (), Status.ERROR),
+        (AtLeast(2, (BROKEN, Always(), Always())), (), Status.FIRES),
+        (AtLeast(2, (BROKEN, NEVER, Always())), (), Status.ERROR),
+        (All((TAPERED, AnyOf((Always(), BROKEN)))), (), Status.CANNOT_ASSESS),
+        (NEVER, (BROKEN,), Status.NOT_MET),
+        (TAPERED, (BROKEN,), Status.ERROR),
+        (Always(), (BROKEN,), Status.ERROR),
+        (Always(), (BROKEN, Always()), Status.EXCEPTED),
+        (Always(), (All((BROKEN, NEVER)), TAPERED), Status.FIRES),
+        (BROKEN, (Always(),), Status.ERROR),
+    ],
+)
+def test_a_part_that_raises_is_an_error_unless_the_verdict_is_the_same_without_it(
+    evaluator: str, when: Node, unless: tuple[Node, ...], status: Status
+) -> None:
+    record = patients.patient({"id": "p", "orders": [ONE]})
+    report = judged(rule("asked", when, *unless), record=record, evaluator=evaluator)
+    assert [f.status for f in report.findings] == ([] if status is Status.NOT_MET else [status])
+    assert bool(report.errors) is (status is Status.ERROR)
+
+
 def shape(finding: Any) -> tuple[Any, ...]:
     return finding.rule.id, finding.status, finding.orders, finding.because, finding.missing
 
@@ -244,3 +281,19 @@ def test_a_screen_is_the_same_twice(seed: int) -> None:
     record = patients.patient(patients.data(Seeded(seed)))
     reports = [screen(record, bundled(), as_of="2026-01-15", evaluator=e) for e in ("inprocess", "inprocess")]
     assert dump(reports[0]) == dump(reports[1])
+
+
+@pytest.mark.parametrize("evaluator", ["reference", "inprocess"])
+def test_a_birth_date_that_cannot_be_is_an_error_though_no_rule_asks_the_age(evaluator: str) -> None:
+    """A record without any rule to judge it was clear with a birth date in the future."""
+    orders = [{"id": "o1", "text": "amlodipine", "status": "active"}]
+    whole = {"id": "p", "orders": orders, "conditions": [], "allergies": []}
+    for born, errors, notes in (
+        ("2030-01-01", ["impossible-value"], []),
+        ("1850-01-01", [], ["implausible-value"]),
+    ):
+        record = patients.patient({**whole, "birth_date": born})
+        report = screen(record, bundled(), as_of="2026-01-15", evaluator=evaluator)
+        assert [error.code for error in report.errors] == errors
+        assert [note.code for note in report.notes] == notes
+        assert report.is_clear is not bool(errors)

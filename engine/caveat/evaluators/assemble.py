@@ -13,11 +13,14 @@ from caveat.facts import quick
 from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView
+from caveat.facts.numbers import OLDEST, number
 from caveat.facts.problems_list import views
 from caveat.findings.basis import Details, Missing
-from caveat.findings.report import Finding, RecordError, RecordNote, Report, Unrecognised
+from caveat.findings.report import UNSETTLED, Finding, RecordError, RecordNote, Report, Unrecognised
 from caveat.findings.severity import Status
 
+LONG_LIFE = OLDEST * 365
+"""Days of life past which a birth date is looked at even where no rule asks the age: it may be unlikely."""
 RECENT = 30
 """Days after its end within which an unrecognised order is still reported as such."""
 
@@ -49,57 +52,71 @@ NO_ORDERS = RecordRule()
 
 def assemble(chart: Chart, outcomes: Iterable[Outcome], rules: Ruleset, evaluator: str) -> Report:
     """The report of one patient."""
-    kept = once_a_pair(o for o in outcomes if o.status is not Status.NOT_MET)
-    suppressed = superseded(kept)
-    findings = [_finding(o, chart, rules, suppressed.get(index)) for index, o in enumerate(kept)]
-    if chart.patient.orders is None:
-        missing = (Missing("orders", "no list of medicines is recorded"),)
-        findings.append(
-            Finding(
-                NO_ORDERS,
-                Status.CANNOT_ASSESS,
-                (),
-                (),
-                (),
-                Details(missing=missing),
-                tier=rules.tier(NO_ORDERS.id, "major", open=True),
-            )
-        )
+    found = [o for o in outcomes if o.status is not Status.NOT_MET]
+    patient = chart.patient
     unrecognised = _unrecognised(chart)
     quick.entries(chart)
+    if patient.birth_date is not None and not 0 <= chart.as_of - patient.birth_date.first <= LONG_LIFE:
+        number(chart, "age", "a")
     errors = [RecordError(p.code, p.message, p.path, p.value) for p in chart.problems]
-    errors += [
-        RecordError("rule-failed", f"rule {o.rule.id} failed and was not judged: {o.error}", rule=o.rule.id)
-        for o in kept
-        if o.status is Status.ERROR
-    ]
-    return Report(
-        patient=chart.patient.id,
+    statuses = {o.status for o in found}
+    if Status.ERROR in statuses:
+        errors += [_failure(o) for o in once_a_pair(found) if o.status is Status.ERROR]
+    return Report.of(
+        lambda: findings(found, chart, rules),
+        settled=patient.orders is not None and statuses.isdisjoint(UNSETTLED),
+        patient=patient.id,
         as_of=chart.day,
         version=rules.version,
         digest=rules.digest,
-        findings=tuple(findings),
         rules_checked=len(rules.program.rules),
         unrecognised=unrecognised,
         errors=tuple(errors),
-        notes=tuple(RecordNote(n.code, n.message, n.path, n.count) for n in chart.notes),
+        notes=tuple([RecordNote(n.code, n.message, n.path, n.count) for n in chart.notes]),
         evaluator=evaluator,
         uncovered=uncovered(chart, rules),
     )
 
 
-def uncovered(chart: Chart, rules: Ruleset) -> tuple[str, ...]:
-    """Ingredients of current orders that no rule is about, in the order of the record."""
-    found: dict[str, None] = {}
-    for view in chart.current:
-        for name in view.ingredients:
-            if name not in rules.covered:
-                found[name] = None
+def findings(outcomes: list[Outcome], chart: Chart, rules: Ruleset) -> tuple[Finding, ...]:
+    """What was judged as a report holds it: each pair once, with what supersedes it."""
+    kept = once_a_pair(outcomes)
+    suppressed = superseded(kept) if len(kept) > 1 else {}
+    found = [_finding(o, chart, rules, suppressed.get(index)) for index, o in enumerate(kept)]
+    if chart.patient.orders is None:
+        found.append(_no_orders(rules))
     return tuple(found)
 
 
-def once_a_pair(outcomes: Iterable[Outcome]) -> list[Outcome]:
+def _failure(outcome: Outcome) -> RecordError:
+    why = f"rule {outcome.rule.id} failed and was not judged: {outcome.error}"
+    return RecordError("rule-failed", why, rule=outcome.rule.id)
+
+
+def _no_orders(rules: Ruleset) -> Finding:
+    """That no list of medicines is recorded, which leaves every rule on medicines open."""
+    return Finding(
+        NO_ORDERS,
+        Status.CANNOT_ASSESS,
+        (),
+        (),
+        (),
+        Details(missing=(Missing("orders", "no list of medicines is recorded"),)),
+        tier=rules.tier(NO_ORDERS.id, "major", open=True),
+    )
+
+
+def uncovered(chart: Chart, rules: Ruleset) -> tuple[str, ...]:
+    """Ingredients of current orders that no rule is about, in the order of the record."""
+    covered = rules.covered
+    found = [name for view in chart.current for name in view.ingredients if name not in covered]
+    return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
+
+
+def once_a_pair(outcomes: list[Outcome]) -> list[Outcome]:
     """The outcomes without the second of two that say the same of the same two orders the other way round."""
+    if [outcome.rule.subject for outcome in outcomes].count("pair") < 2:
+        return outcomes
     kept: list[Outcome] = []
     seen: set[tuple[str, str, str, Status]] = set()
     for outcome in outcomes:
@@ -123,32 +140,40 @@ def superseded(kept: list[Outcome]) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     firing = [(i, o) for i, o in enumerate(kept) if o.status is Status.FIRES]
-    if len(firing) < 2:
+    winners = [(i, o) for i, o in firing if o.rule.supersedes]
+    if not winners or len(firing) < 2:
         return found
-    for place, winner in firing:
-        if not winner.rule.supersedes:
-            continue
-        ids = set(winner.subject.order_ids)
-        for index, loser in firing:
-            if loser.rule.id not in winner.rule.supersedes or index == place:
+    by_rule: dict[str, list[tuple[int, Outcome]]] = {}
+    for index, outcome in firing:
+        by_rule.setdefault(outcome.rule.id, []).append((index, outcome))
+    for place, winner in winners:
+        for name in winner.rule.supersedes:
+            if name not in by_rule or found.get(place) == name:
                 continue
-            if found.get(place) == loser.rule.id:
-                continue
-            others = set(loser.subject.order_ids)
-            same = winner.subject.allergy_ids in ((), loser.subject.allergy_ids)
-            if same and (ids <= others or others <= ids):
-                found.setdefault(index, winner.rule.id)
+            for index, loser in by_rule[name]:
+                if index != place and _covers(winner, loser):
+                    found.setdefault(index, winner.rule.id)
     return found
+
+
+def _covers(winner: Outcome, loser: Outcome) -> bool:
+    """Whether two outcomes are on the same orders (one's among the other's) and allergy."""
+    if winner.subject.allergy_ids not in ((), loser.subject.allergy_ids):
+        return False
+    ids, others = set(winner.subject.order_ids), set(loser.subject.order_ids)
+    return ids <= others or others <= ids
 
 
 def _finding(outcome: Outcome, chart: Chart, rules: Ruleset, suppressed_by: str | None) -> Finding:
     subject, rule, status = outcome.subject, outcome.rule, outcome.status
+    orders = subject.orders
+    alone = len(orders) == 1 and len(orders[0].ingredients) == 1
     return Finding(
         rule,
         status,
         subject.order_ids,
         subject.allergy_ids,
-        _drugs(rule.first, rule.second, subject.orders),
+        orders[0].ingredients if alone else _drugs(rule.first, rule.second, orders),
         outcome.details,
         suppressed_by,
         outcome.error,
@@ -159,8 +184,6 @@ def _finding(outcome: Outcome, chart: Chart, rules: Ruleset, suppressed_by: str 
 
 def _drugs(first: tuple[str, ...], second: tuple[str, ...], orders: tuple[OrderView, ...]) -> tuple[str, ...]:
     """The ingredients the finding is about: those in the rule's scope, else all of the order."""
-    if len(orders) == 1 and len(orders[0].ingredients) == 1:
-        return orders[0].ingredients
     found: dict[str, None] = {}
     for index, view in enumerate(orders):
         ingredients = view.ingredients
@@ -175,28 +198,29 @@ def _drugs(first: tuple[str, ...], second: tuple[str, ...], orders: tuple[OrderV
 def _unrecognised(chart: Chart) -> tuple[Unrecognised, ...]:
     found: list[Unrecognised] = []
     for view in chart.views:
-        if view.resolution.unrecognised and _matters(view, chart):
+        understood = view.recognised
+        if understood.unrecognised and _matters(view, chart):
             found.append(_unknown_order(view))
-        if view.resolution.conflict and (view.current or view.ended):
+        if understood.conflict and (view.current or view.ended):
             chart.note(
                 "codes-disagree",
-                f"order {view.order.id}: {view.resolution.conflict}",
+                f"order {view.order.id}: {understood.conflict}",
                 view.order.source or "",
             )
-    for allergy in allergy_views(chart) or ():
-        resolution = allergy.resolution
-        if resolution is not None and resolution.unrecognised:
-            found.append(
-                Unrecognised(
-                    allergy.name, resolution.candidates, "allergy", allergy.id, resolution.ingredients
-                )
-            )
-    conditions: dict[str, None] = {}
-    for view_ in views(chart) or ():
-        if not view_.recognised and not view_.sets:
-            conditions.setdefault(view_.name)
-    found += [Unrecognised(name, (), "condition") for name in conditions]
+    if chart.patient.allergies:
+        found += _unknown_allergies(chart)
+    if chart.patient.conditions:
+        names = [view.name for view in views(chart) or () if not view.recognised and not view.sets]
+        found += [Unrecognised(name, (), "condition") for name in dict.fromkeys(names)]
     return tuple(found)
+
+
+def _unknown_allergies(chart: Chart) -> list[Unrecognised]:
+    return [
+        Unrecognised(allergy.name, resolution.candidates, "allergy", allergy.id, resolution.ingredients)
+        for allergy in allergy_views(chart) or ()
+        if (resolution := allergy.resolution) is not None and resolution.unrecognised
+    ]
 
 
 def _matters(view: OrderView, chart: Chart) -> bool:

@@ -7,6 +7,7 @@ rules ask for is looked up once. Cheap parts are asked first; the truth does not
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from caveat.compile import nodes
@@ -17,23 +18,33 @@ from caveat.evaluators.closures_of_lists import (
     condition_closure,
     count_closure,
     daily_sum_closure,
+    flag_closure,
     general,
     indication_closure,
     known_choice_closure,
     known_closure,
     known_of_order_closure,
     once,
+    stated_flag,
 )
 from caveat.evaluators.closures_of_numbers import (
-    QUICK_PROPERTIES,
     Closure,
-    dose_multiple_closure,
+    Read,
+    bounds,
+    known_and_closure,
     number_closure,
+    number_scale,
+)
+from caveat.evaluators.closures_of_orders import (
+    QUICK_PROPERTIES,
+    dose_multiple_closure,
     order_is_closure,
     order_number_closure,
+    order_scale,
     quick_order_closure,
 )
-from caveat.facts.catalog import CHOICES
+from caveat.evaluators.comparing import Bounds
+from caveat.facts.catalog import CHOICES, PATIENT_NUMBERS
 from caveat.facts.chart import Chart
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
@@ -43,10 +54,15 @@ class Closures:
 
     def __init__(self) -> None:
         self.known: dict[Leaf, Closure] = {}
+        self.scales: dict[Hashable, Read] = {}
+        self._bounds: dict[Node, Bounds] = {}
 
     def node(self, node: Node) -> Closure:
         """The closure of a tree."""
         if isinstance(node, nodes.All):
+            fused = self._known_and(node.parts)
+            if fused is not None:
+                return fused
             return _all([self.node(part) for part in sorted(node.parts, key=cost)])
         if isinstance(node, nodes.AnyOf):
             return _any([self.node(part) for part in sorted(node.parts, key=cost)])
@@ -57,14 +73,38 @@ class Closures:
             self.known[node] = found = self._leaf(node, object())
         return found
 
-    def rest(self, node: Node, guard: Leaf) -> Closure | None:
-        """What is left to ask of a tree once `guard` is TRUE; None where that is the whole tree."""
-        if node == guard:
-            return _constant(TRUE)
-        if isinstance(node, nodes.All) and guard in node.parts:
-            left = [part for part in node.parts if part != guard]
-            return _all([self.node(part) for part in sorted(left, key=cost)]) if left else _constant(TRUE)
+    def _known_and(self, parts: tuple[Node, ...]) -> Closure | None:
+        """One question for "known, and in a range" of one measured number; None for any other parts."""
+        if len(parts) != 2:
+            return None
+        for known, asked in (parts, parts[::-1]):
+            if isinstance(known, nodes.KnownLeaf) and isinstance(asked, nodes.ChoiceLeaf):
+                flag = stated_flag(known.fact)
+                if flag is not None and known.fact == asked.fact and not known.negated:
+                    return flag_closure(asked, flag, unstated=FALSE)
+        for known, number in (parts, parts[::-1]):
+            if isinstance(known, nodes.KnownLeaf) and isinstance(number, nodes.NumberLeaf):
+                plain = not (known.negated or number.negated) and number.within is None
+                measured = known.fact not in PATIENT_NUMBERS and not known.fact.endswith("_age")
+                if known.fact == number.fact and plain and measured and number_scale(number) is not None:
+                    return known_and_closure(number, _both(self.node(known), self.node(number)))
         return None
+
+    def scale(self, node: Node) -> tuple[Hashable, Read] | None:
+        """The plain number that a leaf compares with one range, read once a chart for all such leaves."""
+        found = None
+        if isinstance(node, nodes.NumberLeaf):
+            found = number_scale(node)
+        elif isinstance(node, nodes.OrderNumberLeaf):
+            found = order_scale(node)
+        return None if found is None else (found[0], self.scales.setdefault(*found))
+
+    def bounds(self, node: Node) -> Bounds:
+        """The range of a leaf that has a scale; equal leaves share it."""
+        found = self._bounds.get(node)
+        if found is None:
+            self._bounds[node] = found = bounds(node)
+        return found
 
     def _leaf(self, leaf: Leaf, key: object) -> Closure:
         if isinstance(leaf, nodes.Always):
@@ -82,6 +122,10 @@ class Closures:
             fast = order_is_closure(leaf)
             if fast is not None:
                 return fast
+        if isinstance(leaf, (nodes.ChoiceLeaf, nodes.KnownLeaf)):
+            flag = stated_flag(leaf.fact)
+            if flag is not None:
+                return flag_closure(leaf, flag)
         if isinstance(leaf, nodes.ChoiceLeaf):
             return choice_closure(leaf, key)
         if isinstance(leaf, nodes.KnownLeaf):
@@ -105,7 +149,9 @@ def cost(node: Node) -> int:
     """A guess at what a node costs, to ask the cheap parts first; the truth does not depend on it."""
     if isinstance(node, (nodes.All, nodes.AnyOf, nodes.AtLeast)):
         return 2 + sum(cost(part) for part in node.parts)
-    if isinstance(node, (nodes.Always, nodes.OrderIsLeaf, nodes.ChoiceLeaf, nodes.KnownLeaf)):
+    if isinstance(node, nodes.KnownLeaf):
+        return 2 if node.fact in PATIENT_NUMBERS and PATIENT_NUMBERS[node.fact].derived else 1
+    if isinstance(node, (nodes.Always, nodes.OrderIsLeaf, nodes.ChoiceLeaf)):
         return 1
     if isinstance(node, nodes.NumberLeaf):
         return 2 if node.fact == "age" else 4

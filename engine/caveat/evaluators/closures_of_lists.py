@@ -3,41 +3,84 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 from caveat.compile import nodes
 from caveat.compile.nodes import Leaf
-from caveat.evaluators.closures_of_numbers import Closure, in_range
+from caveat.evaluators.closures_of_numbers import Closure
+from caveat.evaluators.comparing import OPPOSITE, in_range
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
-from caveat.facts import quick
+from caveat.facts import quick, quick_orders
+from caveat.facts.catalog import CHOICES, described
 from caveat.facts.chart import Chart
+from caveat.facts.clinical import Coded
 from caveat.facts.identify import OrderView
-from caveat.facts.problems_list import match, views
+from caveat.facts.problems_list import UNSURE, match, views
 from caveat.facts.quick_choices import possible
-from caveat.facts.quick_known import known
+from caveat.facts.quick_known import kind_of, known
 from caveat.intervals import Interval
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth, negate
 from caveat.units import parse_unit
 
-UNSURE = ("unconfirmed", "provisional", "differential", "presumed")
-"""Verifications of a condition that leave open whether it is there."""
-
 
 def known_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
-    exact, fact, negated = once(leaf, key), leaf.fact, leaf.negated
+    """Whether a fact of the patient is known; what the context states is looked up as it stands."""
+    exact, fact = once(leaf, key), leaf.fact
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
+    measured, describe = kind_of(fact) == "observation", described(fact)
+    dated = fact[:-4] if measured and fact.endswith("_age") else None
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         if key in memo:
             return memo[key]  # type: ignore[no-any-return]
-        held = known(chart, fact)
+        held: bool | None
+        recorded = memo["quick"] if "quick" in memo else quick.entries(chart)
+        if measured and fact in recorded:
+            of = describe(chart.terminology)
+            plain = None if of is None else quick.latest(chart, fact, of.unit, of.analyte, None)
+            held = None if plain is None else plain == plain
+        elif dated in recorded:
+            since = quick.time_since(chart, dated or "")
+            held = None if since is None else since == since
+        else:
+            held = known(chart, fact)
         if held is None:
             return exact(chart, first, second, allergy)
-        memo[key] = value = TRUE if held != negated else FALSE
+        memo[key] = value = yes if held else no
         return value
 
     return run
+
+
+def stated_flag(fact: str) -> str | None:
+    """The name of a yes or no that only the context states; None for any other fact."""
+    return fact[8:] if fact.startswith("context.") and CHOICES.get(fact) == ("true", "false") else None
+
+
+def flag_closure(
+    leaf: nodes.ChoiceLeaf | nodes.KnownLeaf, flag: str, unstated: Truth | None = None
+) -> Closure:
+    """A yes or no of the context: whether it is one of the values, or whether it is stated at all.
+
+    `unstated` is the truth where it is not stated, if that is settled beside the leaf.
+    """
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
+    if isinstance(leaf, nodes.KnownLeaf):
+        return lambda chart, first, second, allergy: (
+            no if getattr(chart.patient.context, flag) is None else yes
+        )
+    values = set(leaf.values)
+    neither = yes if values >= {"true", "false"} else UNKNOWN if values & {"true", "false"} else no
+    truths: dict[bool | None, Truth] = {
+        None: neither if unstated is None else unstated,
+        True: yes if "true" in values else no,
+        False: yes if "false" in values else no,
+    }
+    return lambda chart, first, second, allergy: truths[getattr(chart.patient.context, flag)]
 
 
 def choice_closure(leaf: nodes.ChoiceLeaf, key: object) -> Closure:
@@ -112,19 +155,27 @@ def indication_closure(leaf: nodes.IndicationLeaf) -> Closure:
             return UNKNOWN
         key = ("indication", order.id)
         memo = chart.memo
-        if key not in memo:
-            matches = [match(chart, item.codes, item.text) for item in order.indication]
-            memo[key] = (
-                frozenset().union(*(found.sets for found in matches)),
-                frozenset().union(*(found.possible for found in matches)),
-                all(found.recognised for found in matches),
-            )
-        sets, maybe, recognised = memo[key]
+        if key in memo:
+            sets, maybe, recognised = memo[key]
+        else:
+            memo[key] = sets, maybe, recognised = _indicated(chart, order.indication)
         if not wanted.isdisjoint(sets):
             return yes
         return no if recognised and wanted.isdisjoint(maybe) else UNKNOWN
 
     return run
+
+
+def _indicated(chart: Chart, indication: tuple[Coded, ...]) -> tuple[frozenset[str], frozenset[str], bool]:
+    """The sets that the indications are in, those they may be in, and whether all are recognised."""
+    matches = [match(chart, item.codes, item.text) for item in indication]
+    if len(matches) == 1:
+        return matches[0].sets, matches[0].possible, matches[0].recognised
+    return (
+        frozenset().union(*[found.sets for found in matches]),
+        frozenset().union(*[found.possible for found in matches]),
+        all(found.recognised for found in matches),
+    )
 
 
 def daily_sum_closure(leaf: nodes.SumLeaf, key: object) -> Closure:
@@ -144,19 +195,20 @@ def daily_sum_closure(leaf: nodes.SumLeaf, key: object) -> Closure:
             return exact(chart, first, second, allergy)
         total = Fraction(0)
         for view in chart.counted:
-            if view.resolution.unrecognised:
+            if view.recognised.unrecognised:
                 return exact(chart, first, second, allergy)
             if members.isdisjoint(view.ingredients):
                 continue
             weight = sum(weights[name] for name in view.ingredients if name in weights)
             if weight:
-                found = quick.dose_rate(view)
+                found = quick_orders.dose_rate(view)
                 if found is None or found[1] != dimension:
                     return exact(chart, first, second, allergy)
-                part = found[0] if weight == 1 else weight * found[0]
+                rate = found[0].low or Fraction(0)
+                part = rate if weight == 1 else weight * rate
                 total = total + part if total else part
         value = compare(Interval(total, total))
-        memo[key] = value = cast(Truth, 2 - value if negated else value)
+        memo[key] = value = OPPOSITE[value] if negated else value
         return value
 
     return run
@@ -180,14 +232,15 @@ def count_closure(leaf: nodes.CountLeaf, key: object) -> Closure:
         names: set[str] = set()
         orders = 0
         for view in chart.counted:
-            if view.resolution.unrecognised:
+            if view.recognised.unrecognised:
                 return exact(chart, first, second, allergy)
             if not members.isdisjoint(view.ingredients):
                 orders += 1
-                names.update(members.intersection(view.ingredients))
+                if not by_order:
+                    names.update(members.intersection(view.ingredients))
         found = orders if by_order else len(names)
         value = small[found] if found < len(small) else compare(Interval(Fraction(found), Fraction(found)))
-        memo[key] = value = cast(Truth, 2 - value if negated else value)
+        memo[key] = value = OPPOSITE[value] if negated else value
         return value
 
     return run
@@ -253,7 +306,7 @@ def touched(chart: Chart) -> frozenset[str] | None:
     found: frozenset[str] | None = None
     listed = views(chart)
     if listed is not None and chart.patient.complete.conditions != "unknown":
-        found = frozenset().union(*(view.sets for view in listed), *(view.possible for view in listed))
+        found = frozenset().union(*[view.sets for view in listed], *[view.possible for view in listed])
     chart.memo["touched"] = found
     return found
 

@@ -1,92 +1,66 @@
-"""Closures of numbers and of properties of one order."""
+"""Closures of the numbers of a patient."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import ceil, floor
-from typing import Any, cast
+from typing import Any
 
 from caveat.compile import nodes
+from caveat.compile.nodes import Node
+from caveat.evaluators.comparing import OPPOSITE, Bounds, in_range, margins, near
 from caveat.facts import quick
-from caveat.facts.catalog import PATIENT_NUMBERS, number_fact
+from caveat.facts.catalog import PATIENT_NUMBERS, described, number_fact
 from caveat.facts.chart import Chart
-from caveat.facts.identify import OrderView
-from caveat.facts.measure import Measure
 from caveat.facts.numbers import number
-from caveat.facts.order_numbers import order_number
-from caveat.facts.quick import MARGIN
-from caveat.intervals import Interval, inside
+from caveat.intervals import Interval
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 from caveat.units import parse_unit
-from caveat.units.unit import Dimension
 
 Closure = Callable[[Chart, Any, Any, Any], Truth]
+Read = Callable[[Chart, Any], float | None]
+"""A number of a chart or of the judged order, as one plain value; NAN is not known, None asks exactly."""
 
 
-def in_range(target: Interval) -> Callable[[Interval], Truth]:
-    """`inside` for one target: an exact value is compared by whole numbers alone."""
-    low = None if target.low is None else (target.low.numerator, target.low.denominator)
-    high = None if target.high is None else (target.high.numerator, target.high.denominator)
-    low_open, high_open = target.low_open, target.high_open
-
-    def run(value: Interval) -> Truth:
-        exact = value.low
-        if (
-            exact is None
-            or (exact is not value.high and exact != value.high)
-            or value.low_open
-            or value.high_open
-        ):
-            return inside(value, target)
-        above, below = exact.numerator, exact.denominator
-        if low is not None:
-            left, right = above * low[1], low[0] * below
-            if left < right or (low_open and left == right):
-                return FALSE
-        if high is not None:
-            left, right = above * high[1], high[0] * below
-            if left > right or (high_open and left == right):
-                return FALSE
-        return TRUE
-
-    return run
+def number_scale(leaf: nodes.NumberLeaf) -> tuple[Hashable, Read] | None:
+    """The key of the plain number a leaf compares with one range, and how it is read; None for others."""
+    if leaf.negated:
+        return None
+    if _is_age(leaf):
+        return "age", _age
+    estimate = _quick(leaf)
+    key = (leaf.fact, leaf.unit, leaf.within, leaf.using)
+    return None if estimate is None else (key, _once(estimate))
 
 
-def from_low(target: Interval) -> Callable[[Interval], Truth]:
-    """`inside` for one target and values that begin at a known end and are open above."""
-    low, high = target.low, target.high
-    low_open, high_open = target.low_open, target.high_open
-
-    def run(value: Interval) -> Truth:
-        least = value.low
-        if least is None or value.low_open:
-            return inside(value, target)
-        if high is not None:
-            left, right = least.numerator * high.denominator, high.numerator * least.denominator
-            return FALSE if left > right or (high_open and left == right) else UNKNOWN
-        if low is None:
-            return TRUE
-        left, right = least.numerator * low.denominator, low.numerator * least.denominator
-        return TRUE if left > right or (left == right and not low_open) else UNKNOWN
-
-    return run
+def bounds(leaf: Node) -> Bounds:
+    """The range of a leaf that has a scale."""
+    assert isinstance(leaf, (nodes.NumberLeaf, nodes.OrderNumberLeaf))
+    if isinstance(leaf, nodes.NumberLeaf) and _is_age(leaf):
+        low, high = _whole_years(leaf.target)
+        return low - 0.5, low - 0.5, high + 0.5, high + 0.5
+    return margins(leaf.target)
 
 
-def near(target: Interval) -> Callable[[float], Truth | None]:
-    """Whether a plain value lies in the range; None where it is too close to a bound to tell."""
-    low = float("-inf") if target.low is None else float(target.low)
-    high = float("inf") if target.high is None else float(target.high)
-    low_margin = 0.0 if target.low is None else max(abs(low) * MARGIN, 1e-300)
-    high_margin = 0.0 if target.high is None else max(abs(high) * MARGIN, 1e-300)
-    under, over = low - low_margin, high + high_margin
-    inner_low, inner_high = low + low_margin, high - high_margin
+def _age(chart: Chart, view: Any) -> float | None:
+    memo = chart.memo
+    return memo["quick years"] if "quick years" in memo else quick.years(chart)
 
-    def run(value: float) -> Truth | None:
-        if value < under or value > over:
-            return FALSE
-        return TRUE if inner_low < value < inner_high else None
 
-    return run
+def _once(estimate: Callable[[Chart], float | None]) -> Read:
+    key = object()
+
+    def read(chart: Chart, view: Any) -> float | None:
+        memo = chart.memo
+        if key in memo:
+            return memo[key]  # type: ignore[no-any-return]
+        memo[key] = value = estimate(chart)
+        return value
+
+    return read
+
+
+DERIVED = frozenset(name for name, fact in PATIENT_NUMBERS.items() if fact.derived)
 
 
 def _quick(leaf: nodes.NumberLeaf) -> Callable[[Chart], float | None] | None:
@@ -103,8 +77,10 @@ def _quick(leaf: nodes.NumberLeaf) -> Callable[[Chart], float | None] | None:
         return lambda chart: quick.time_since(chart, concept)
     unit = leaf.unit
 
+    describe = described(fact)
+
     def value(chart: Chart) -> float | None:
-        found = number_fact(fact, chart.terminology)
+        found = describe(chart.terminology)
         return None if found is None else quick.latest(chart, fact, unit, found.analyte, within)
 
     return value
@@ -140,8 +116,12 @@ def _whole_years(target: Interval) -> tuple[float, float]:
     return low, high
 
 
+def _is_age(leaf: nodes.NumberLeaf) -> bool:
+    return leaf.fact == "age" and leaf.unit == "a" and leaf.pick == "latest"
+
+
 def number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
-    if leaf.fact == "age" and leaf.unit == "a" and leaf.pick == "latest":
+    if _is_age(leaf):
         return _age_closure(leaf, key)
     return _number_closure(leaf, key)
 
@@ -149,6 +129,7 @@ def number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
 def _number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
     estimate, decide = _quick(leaf), near(leaf.target)
     compare = in_range(leaf.target)
+    observed = not leaf.fact.endswith("_age") and leaf.fact not in DERIVED
     fact, unit, pick, within, using, negated = (
         leaf.fact,
         leaf.unit,
@@ -166,121 +147,34 @@ def _number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
         value: Truth | None = None
         if plain is not None:
             value = UNKNOWN if plain != plain else decide(plain)
+            if value is None and observed:
+                value = _close(chart, fact, unit, compare)
         if value is None:
             measure = number(chart, fact, unit, pick, within, using)
             value = UNKNOWN if measure.interval is None else compare(measure.interval)
-        memo[key] = value = cast(Truth, 2 - value if negated else value)
+        memo[key] = value = OPPOSITE[value] if negated else value
         return value
 
     return run
 
 
-def quick_order_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
-    """A plain number of an order is compared as it stands; the same answer, sooner."""
-    which, negated, prop = leaf.which, leaf.negated, leaf.prop
-    compare, decide, begin = in_range(leaf.target), near(leaf.target), from_low(leaf.target)
-    slot = f"quick {prop}"
-    dimension = parse_unit(leaf.unit).dimension
+def known_and_closure(leaf: nodes.NumberLeaf, asked: Closure) -> Closure:
+    """A number that is known and in the range: FALSE where it is not known, as `known` is."""
+    estimate, decide = _quick(leaf), near(leaf.target)
+    assert estimate is not None
 
-    def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-        view = second if which else first
-        memo = chart.memo
-        kept = memo.get(slot)
-        if kept is None:
-            memo[slot] = kept = {}
-        if view in kept:
-            found = kept[view]
-        else:
-            kept[view] = found = _quick_order(chart, view, prop)
-        if found is None or (found[1] is not dimension and found[1] != dimension):
-            return exact(chart, first, second, allergy)
-        value = None if found[2] is None else decide(found[2])
-        if value is None:
-            value = begin(found[0]) if found[0].high is None else compare(found[0])
-        return 2 - value if negated else value  # type: ignore[return-value]
+    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
+        plain = estimate(chart)
+        if plain is None:
+            return asked(chart, first, second, allergy)
+        value = FALSE if plain != plain else decide(plain)
+        return asked(chart, first, second, allergy) if value is None else value
 
     return run
 
 
-QUICK_PROPERTIES = ("daily_dose", "dose", "frequency", "treatment_time")
-
-
-def _quick_order(chart: Chart, view: OrderView, prop: str) -> tuple[Interval, Dimension, float | None] | None:
-    """The number with its dimension, and once more in floating point where it is one plain value."""
-    if prop == "treatment_time":
-        times = quick.treatment_time(chart, view)
-        return None if times is None else (*times, None)
-    if prop == "daily_dose":
-        found = quick.dose_rate(view)
-    else:
-        found = quick.dose(view) if prop == "dose" else quick.frequency(view)
-    return None if found is None else (Interval(found[0], found[0]), found[1], float(found[0]))
-
-
-def dose_multiple_closure(leaf: nodes.DoseMultipleLeaf, exact: Closure) -> Closure:
-    """A plain dose is divided by the step."""
-    which, step = leaf.which, leaf.step.low
-    yes: Truth = FALSE if leaf.negated else TRUE
-    no: Truth = TRUE if leaf.negated else FALSE
-    dimension = parse_unit(leaf.unit).dimension
-
-    def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-        found = quick.dose(second if which else first)
-        if found is None or found[1] != dimension or step is None:
-            return exact(chart, first, second, allergy)
-        return yes if (found[0] / step).denominator == 1 else no
-
-    return run
-
-
-def order_number_closure(leaf: nodes.OrderNumberLeaf) -> Closure:
-    compare = in_range(leaf.target)
-    prop, which, negated = leaf.prop, leaf.which, leaf.negated
-    dimension = parse_unit(leaf.unit).dimension
-
-    def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-        measure: Measure = order_number(chart, second if which else first, prop)
-        if measure.interval is None or measure.dimension != dimension:
-            return UNKNOWN
-        value = compare(measure.interval)
-        return cast(Truth, 2 - value) if negated else value
-
-    return run
-
-
-def order_is_closure(leaf: nodes.OrderIsLeaf) -> Closure | None:
-    values, which = frozenset(leaf.values), leaf.which
-    yes: Truth = FALSE if leaf.negated else TRUE
-    no: Truth = TRUE if leaf.negated else FALSE
-    if leaf.prop == "route":
-
-        def route(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-            found = (second if which else first).route
-            return UNKNOWN if found is None else yes if found in values else no
-
-        return route
-    if leaf.prop == "ingredient":
-
-        def ingredient(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-            return no if values.isdisjoint((second if which else first).ingredients) else yes
-
-        return ingredient
-    if leaf.prop in ("status", "as_needed", "tapered"):
-        prop = leaf.prop
-
-        def stated(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-            found = getattr((second if which else first).order, prop)
-            if found is None or found == "unknown":
-                return UNKNOWN
-            if found.__class__ is bool:
-                found = "true" if found else "false"
-            return yes if found in values else no
-
-        return stated
-    if leaf.prop == "purpose":
-
-        def purpose(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-            return yes if ((second if which else first).order.purpose or "treatment") in values else no
-
-        return purpose
-    return None
+def _close(chart: Chart, fact: str, unit: str, compare: Callable[[Interval], Truth]) -> Truth | None:
+    """A measured value that is too close to a bound in floating point, compared exactly."""
+    found = number_fact(fact, chart.terminology)
+    exact = None if found is None else quick.exactly(chart, fact, unit, found.analyte)
+    return None if exact is None else compare(exact)

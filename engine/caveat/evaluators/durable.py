@@ -25,7 +25,7 @@ from caveat.evaluators.durable_process import Answer, Job, WorkerFailure, Worker
 from caveat.evaluators.inprocess import TracedDetails
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.outcome import Outcome, status_of
-from caveat.evaluators.reference import failed, judge_rule
+from caveat.evaluators.reference import judge_rule
 from caveat.evaluators.subjects import PATIENT, Subject, subjects
 from caveat.facts.chart import Chart
 from caveat.findings.basis import NO_DETAILS
@@ -165,7 +165,7 @@ class DurableEvaluator:
         for index, subject, place in question.asked:
             rule = self.program.rules[index]
             if isinstance(place, Exception):
-                found.append(failed(rule, subject, place))
+                found.append(judge_rule(rule, question.chart, subject).outcome)
                 continue
             conclusions = drawn[place]
             status = conclusions if isinstance(conclusions, str) else _status(rule, index, conclusions)

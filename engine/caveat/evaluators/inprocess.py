@@ -1,35 +1,21 @@
 """The default evaluator: compiled closures, chosen by the ingredients that are present.
 
 What a record costs follows its orders, not the number of rules: rules are found by ingredient,
-interactions by pairs of ingredients. Statuses are computed at once; what a finding rests on is
-traced by the reference evaluator when it is asked for.
+interactions by the partners that are taken too. Statuses are computed at once; what a finding rests
+on is traced by the reference evaluator when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from operator import itemgetter
 from threading import Lock
 
-from caveat.compile.nodes import (
-    All,
-    AnyOf,
-    AtLeast,
-    ChoiceLeaf,
-    ConditionLeaf,
-    KnownLeaf,
-    Leaf,
-    Node,
-    NumberLeaf,
-    OrderIsLeaf,
-)
 from caveat.compile.program import CompiledRule, Program
-from caveat.evaluators.closures import Closures, cost
-from caveat.evaluators.closures_of_lists import touched
-from caveat.evaluators.closures_of_numbers import Closure
-from caveat.evaluators.outcome import Outcome, status_of
-from caveat.evaluators.reference import failed, judge_rule
+from caveat.evaluators.closures import Closures
+from caveat.evaluators.outcome import BARE, Outcome, status_of
+from caveat.evaluators.reference import judge_rule
+from caveat.evaluators.sheets import Entry, Group, Hit, laid_out
 from caveat.evaluators.subjects import PATIENT, Subject, subjects
 from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
@@ -39,11 +25,11 @@ from caveat.findings.severity import Status
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
 NAME = "inprocess"
-NONE: tuple[Truth, ...] = ()
-BARE = (Status.NOT_MET, Status.CANNOT_ASSESS, Status.FIRES)
-"""The status of a rule without exceptions, by the truth of its condition."""
 LARGEST_PRODUCT = 50_000
 """Pairs of ingredients past which a rule is looked up by its first side alone."""
+
+Found = list[tuple[int, Outcome]]
+"""Outcomes with the place of their rule in the program."""
 
 
 class TracedDetails:
@@ -81,102 +67,19 @@ class TracedDetails:
         return self._traced().exceptions
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """One rule ready to run; `index` is its place in the program."""
+class About:
+    """Every rule that names one ingredient, by what it is judged for."""
 
-    index: int
-    rule: CompiledRule
-    when: Closure
-    unless: tuple[Closure, ...]
-    first: frozenset[str]
-    second: frozenset[str]
-
-
-Candidate = tuple[Entry, Closure]
-
-
-class Guarded:
-    """The rules of one ingredient, grouped by a condition each of them needs.
-
-    Rules that need a recorded disease are found by the value sets the record touches; others that
-    share a guard (an age, a route, a known fact) are passed over together when it is FALSE, and are
-    asked only for the rest of their condition when it is TRUE.
-    """
-
-    __slots__ = ("by_set", "guards", "needing_a_condition", "unguarded")
+    __slots__ = ("allergies", "orders", "pairs", "partners", "patients", "stopped", "wide")
 
     def __init__(self) -> None:
-        self.by_set: dict[str, list[Candidate]] = {}
-        self.needing_a_condition: list[Candidate] = []
-        self.guards: dict[Leaf, tuple[Closure, list[Candidate], list[Candidate]]] = {}
-        self.unguarded: list[Candidate] = []
-
-    def add(self, entry: Entry, closures: Closures) -> None:
-        """Place a rule under its guard."""
-        whole = (entry, entry.when)
-        sets = needed_sets(entry.rule.when)
-        if sets:
-            self.needing_a_condition.append(whole)
-            for name in sets:
-                self.by_set.setdefault(name, []).append(whole)
-            return
-        guard = needed_leaf(entry.rule.when)
-        if guard is None:
-            self.unguarded.append(whole)
-            return
-        _, passed, doubtful = self.guards.setdefault(guard, (closures.node(guard), [], []))
-        passed.append((entry, closures.rest(entry.rule.when, guard) or entry.when))
-        doubtful.append(whole)
-
-    def candidates(self, chart: Chart, view: OrderView) -> list[Candidate]:
-        """Every rule that is not certain to be "not met", with what is left to ask; one may come twice."""
-        found = self.unguarded.copy()
-        for closure, passed, doubtful in self.guards.values():
-            try:
-                truth = closure(chart, view, None, None)
-            except Exception:
-                truth = UNKNOWN  # the rule itself will fail and say so
-            if truth == TRUE:
-                found += passed
-            elif truth == UNKNOWN:
-                found += doubtful
-        sets = touched(chart)
-        if sets is None:
-            found += self.needing_a_condition
-        else:
-            by_set = self.by_set
-            for name in sets:
-                if name in by_set:
-                    found += by_set[name]
-        return found
-
-
-def needed_sets(node: Node) -> frozenset[str]:
-    """Value sets of which one must be recorded, or the node is FALSE; empty when none must."""
-    if isinstance(node, ConditionLeaf) and not node.negated:
-        return frozenset(node.sets)
-    if isinstance(node, All):
-        found = [sets for part in node.parts if (sets := needed_sets(part))]
-        return min(found, key=len) if found else frozenset()
-    if isinstance(node, (AnyOf, AtLeast)):
-        parts = [needed_sets(part) for part in node.parts]
-        return frozenset().union(*parts) if all(parts) else frozenset()
-    return frozenset()
-
-
-def needed_leaf(node: Node) -> Leaf | None:
-    """The cheapest leaf that must not be FALSE for the node to be anything but FALSE."""
-    if isinstance(node, All):
-        found = [leaf for part in node.parts if (leaf := needed_leaf(part)) is not None]
-        return min(found, key=cost, default=None)
-    if isinstance(node, (KnownLeaf, ChoiceLeaf)):
-        return node
-    if isinstance(node, NumberLeaf):
-        return node if node.fact == "age" else None
-    if isinstance(node, OrderIsLeaf):
-        return node if node.prop in ("route", "purpose") else None
-    return None
+        self.orders: Group | None = None
+        self.stopped: Group | None = None
+        self.allergies: list[Entry] = []
+        self.patients: Group | None = None
+        self.pairs: dict[str, list[Entry]] = {}
+        self.partners: set[str] = set()
+        self.wide: list[Entry] = []
 
 
 class InprocessEvaluator:
@@ -187,184 +90,204 @@ class InprocessEvaluator:
     def __init__(self, program: Program) -> None:
         self.program = program
         closures = Closures()
-        self._orders: dict[str, Guarded] = {}
-        self._stopped: dict[str, Guarded] = {}
-        self._allergies: dict[str, list[Entry]] = {}
-        self._patients: dict[str, list[Entry]] = {}
-        self._everyone: list[Entry] = []
-        self._pairs: dict[str, dict[str, list[Entry]]] = {}
-        self._wide: dict[str, list[Entry]] = {}
+        self._about: dict[str, About] = {}
+        everyone: list[Entry] = []
         for index, rule in enumerate(program.rules):
-            entry = Entry(
-                index,
-                rule,
-                closures.node(rule.when),
-                tuple(closures.node(exclusion.node) for exclusion in rule.unless),
-                frozenset(rule.first),
-                frozenset(rule.second),
-            )
-            self._place(entry, closures)
-
-    def _place(self, entry: Entry, closures: Closures) -> None:
-        rule = entry.rule
-        if rule.subject == "pair":
-            if len(rule.first) * len(rule.second) > LARGEST_PRODUCT:
-                _index(self._wide, rule.first, entry)
-                return
-            for one in rule.first:
-                by_second = self._pairs.setdefault(one, {})
-                for other in rule.second:
-                    by_second.setdefault(other, []).append(entry)
-        elif rule.subject == "patient":
-            if rule.first:
-                _index(self._patients, rule.first, entry)
-            else:
-                self._everyone.append(entry)
-        elif rule.subject == "allergy":
-            _index(self._allergies, rule.first, entry)
-        else:
-            table = self._orders if rule.subject == "order" else self._stopped
+            entry = Entry.of(index, rule, closures)
+            if rule.subject == "patient" and not rule.first:
+                everyone.append(entry)
             for name in rule.first:
-                table.setdefault(name, Guarded()).add(entry, closures)
+                _place(self._about.setdefault(name, About()), entry, closures)
+        subjects_asked = {rule.subject for rule in program.rules if rule.first}
+        self._pairs = "pair" in subjects_asked
+        self._allergies = "allergy" in subjects_asked
+        self._patients = "patient" in subjects_asked
+        self._everyone = laid_out(everyone, closures) if everyone else None
+        self._of_everyone = everyone
 
     def outcomes(self, chart: Chart) -> list[Outcome]:
         """Every outcome but "not met" and "out of scope", in the order of the rules and of the record."""
-        found: list[tuple[int, Outcome]] = []
-        for table, views in ((self._orders, chart.current), (self._stopped, chart.ended)):
-            for view in views:
-                for name in view.ingredients:
-                    if name in table:
-                        self._judge_order(table, chart, view, found)
-                        break
-        if len(chart.current) > 1 and (self._pairs or self._wide):
-            self._judge_pairs(chart, found)
-        if self._allergies and (allergy_views(chart) != () or chart.patient.complete.allergies == "unknown"):
-            self._judge_by_subjects(self._allergies, chart, found)
-        if self._patients:
-            for entry in _chosen(self._patients, chart):
-                self._judge_subject(entry, chart, PATIENT, found)
-        for entry in self._everyone:
-            self._judge_subject(entry, chart, PATIENT, found)
-        found.sort(key=itemgetter(0))
+        found: Found = []
+        about = self._about
+        current = chart.current
+        taken: list[tuple[int, About]] = []
+        for place, view in enumerate(current):
+            for name in view.ingredients:
+                if name in about:
+                    rules = about[name]
+                    taken.append((place, rules))
+                    if rules.orders is not None and len(view.ingredients) == 1:
+                        _judge_group(rules.orders, chart, view, None, found)
+            if len(view.ingredients) > 1:
+                groups = [g for name in view.ingredients if name in about and (g := about[name].orders)]
+                _judge_mixture(groups, chart, view, found)
+        for view in chart.ended:
+            groups = [g for name in view.ingredients if name in about and (g := about[name].stopped)]
+            _judge_mixture(groups, chart, view, found)
+        if taken:
+            if self._pairs and len(current) > 1:
+                _judge_pairs(taken, chart, found)
+            if self._allergies:
+                _judge_allergies(taken, chart, found)
+            if self._patients:
+                _judge_patient(taken, chart, found)
+        if self._everyone is not None:
+            self._judge_everyone(chart, found)
+        if len(found) > 1:
+            found.sort(key=itemgetter(0))
         return [outcome for _, outcome in found]
 
-    def _judge_order(
-        self, table: dict[str, Guarded], chart: Chart, view: OrderView, found: list[tuple[int, Outcome]]
-    ) -> None:
-        """The rules of an order's ingredients, each once."""
-        subject: Subject | None = None
-        seen: set[int] = set()
-        for name in view.ingredients:
-            group = table.get(name)
-            if group is None:
-                continue
-            for entry, when in group.candidates(chart, view):
-                index = entry.index
-                if index in seen:
-                    continue
-                seen.add(index)
-                try:
-                    truth = when(chart, view, None, None)
-                    if truth == FALSE:
-                        continue
-                    unless = (
-                        [check(chart, view, None, None) for check in entry.unless] if entry.unless else NONE
-                    )
-                except Exception as error:
-                    found.append((index, failed(entry.rule, Subject((view,)), error)))
-                    continue
-                if subject is None:
-                    subject = Subject((view,))
-                _add(entry, chart, subject, truth, unless, found)
+    def _judge_everyone(self, chart: Chart, found: Found) -> None:
+        hits: list[Hit] = []
+        try:
+            assert self._everyone is not None
+            self._everyone.ask(chart, None, TRUE, hits)
+        except Exception:
+            _by_reference(self._of_everyone, chart, PATIENT, found)
+            return
+        for entry, truth in hits:
+            _conclude(entry, chart, PATIENT, truth, found)
 
-    def _judge_subject(
-        self, entry: Entry, chart: Chart, subject: Subject, found: list[tuple[int, Outcome]]
-    ) -> None:
-        first = subject.orders[0] if subject.orders else None
-        second = subject.orders[1] if len(subject.orders) > 1 else None
+
+def _place(rules: About, entry: Entry, closures: Closures) -> None:
+    """Put a rule beside the others of one of its ingredients."""
+    rule = entry.rule
+    if rule.subject == "pair":
+        if len(rule.first) * len(rule.second) > LARGEST_PRODUCT:
+            rules.wide.append(entry)
+            return
+        rules.partners.update(rule.second)
+        for other in rule.second:
+            rules.pairs.setdefault(other, []).append(entry)
+    elif rule.subject == "patient":
+        rules.patients = rules.patients or Group(closures)
+        rules.patients.add(entry)
+    elif rule.subject == "allergy":
+        rules.allergies.append(entry)
+    elif rule.subject == "order":
+        rules.orders = rules.orders or Group(closures)
+        rules.orders.add(entry)
+    else:
+        rules.stopped = rules.stopped or Group(closures)
+        rules.stopped.add(entry)
+
+
+def _judge_group(
+    group: Group, chart: Chart, view: OrderView | None, subject: Subject | None, found: Found
+) -> None:
+    """The rules of one ingredient, for the patient or for an order (whose subject is made when needed)."""
+    try:
+        hits = group.hits(chart, view)
+    except Exception:
+        _by_reference(group.entries, chart, subject or Subject((view,) if view else ()), found)
+        return
+    if hits:
+        subject = subject or Subject((view,) if view else ())
+        for entry, truth in hits:
+            if entry.unless:
+                _conclude(entry, chart, subject, truth, found)
+            else:
+                details = TracedDetails(entry.rule, chart, subject)
+                found.append((entry.index, Outcome(entry.rule, subject, BARE[truth], details)))
+
+
+def _judge_mixture(groups: list[Group], chart: Chart, view: OrderView, found: Found) -> None:
+    """The rules of every ingredient of an order, each rule once."""
+    own: Found = []
+    for group in groups:
+        _judge_group(group, chart, view, None, own)
+    found += dict(own).items() if len(groups) > 1 else own
+
+
+def _judge_pairs(taken: list[tuple[int, About]], chart: Chart, found: Found) -> None:
+    current = chart.current
+    names = {name for view in current for name in view.ingredients}
+    seen: set[tuple[int, int, int]] = set()
+    for i, rules in taken:
+        if rules.partners.isdisjoint(names) and not rules.wide:
+            continue
+        one, pairs, wide = current[i], rules.pairs, rules.wide
+        for j, other in enumerate(current):
+            if i == j:
+                continue
+            for name in other.ingredients:
+                for entry in pairs.get(name, ()):
+                    if (entry.index, i, j) not in seen:
+                        seen.add((entry.index, i, j))
+                        _judge_pair(entry, chart, one, other, found)
+            for entry in wide:
+                if not entry.second.isdisjoint(other.ingredients) and (entry.index, i, j) not in seen:
+                    seen.add((entry.index, i, j))
+                    _judge_pair(entry, chart, one, other, found)
+
+
+def _judge_pair(entry: Entry, chart: Chart, one: OrderView, other: OrderView, found: Found) -> None:
+    together = overlap(one.order, other.order)
+    if together != FALSE:
+        _judge_subject(entry, chart, Subject((one, other), None, together), found)
+
+
+def _judge_allergies(taken: list[tuple[int, About]], chart: Chart, found: Found) -> None:
+    patient = chart.patient
+    if patient.allergies == () and patient.complete.allergies != "unknown":
+        return
+    if allergy_views(chart) == () and patient.complete.allergies != "unknown":
+        return
+    for entry in {entry.index: entry for _, rules in taken for entry in rules.allergies}.values():
+        for subject in subjects(entry.rule, chart):
+            _judge_subject(entry, chart, subject, found)
+
+
+def _judge_patient(taken: list[tuple[int, About]], chart: Chart, found: Found) -> None:
+    """The rules on the patient that some ingredient calls for, each once."""
+    groups = list(dict.fromkeys([g for _, rules in taken if (g := rules.patients) is not None]))
+    own: Found = []
+    for group in groups:
+        _judge_group(group, chart, None, PATIENT, own)
+    found += dict(own).items() if len(groups) > 1 else own
+
+
+def _judge_subject(entry: Entry, chart: Chart, subject: Subject, found: Found) -> None:
+    truth: Truth = TRUE
+    if not entry.always:
+        orders = subject.orders
+        first = orders[0] if orders else None
+        second = orders[1] if len(orders) > 1 else None
         try:
             truth = entry.when(chart, first, second, subject.allergy)
-            unless = [check(chart, first, second, subject.allergy) for check in entry.unless]
-        except Exception as error:
-            found.append((entry.index, failed(entry.rule, subject, error)))
+        except Exception:
+            _by_reference((entry,), chart, subject, found)
             return
-        if truth == TRUE and (subject.overlaps == UNKNOWN or not subject.listed):
-            truth = UNKNOWN
-        if truth != FALSE:
-            _add(entry, chart, subject, truth, unless, found)
-
-    def _judge_pairs(self, chart: Chart, found: list[tuple[int, Outcome]]) -> None:
-        seen: set[tuple[int, int, int]] = set()
-        current = chart.current
-        pairs, wide = self._pairs, self._wide
-        for i, one in enumerate(current):
-            for a in one.ingredients:
-                by_second, by_first = pairs.get(a), wide.get(a, ())
-                if by_second is None and not by_first:
-                    continue
-                for j, other in enumerate(current):
-                    if i == j:
-                        continue
-                    for b in other.ingredients:
-                        for entry in by_second.get(b, ()) if by_second else ():
-                            self._judge_pair(entry, chart, i, j, seen, found)
-                    for entry in by_first:
-                        if not entry.second.isdisjoint(other.ingredients):
-                            self._judge_pair(entry, chart, i, j, seen, found)
-
-    def _judge_pair(
-        self,
-        entry: Entry,
-        chart: Chart,
-        i: int,
-        j: int,
-        seen: set[tuple[int, int, int]],
-        found: list[tuple[int, Outcome]],
-    ) -> None:
-        if (entry.index, i, j) in seen:
-            return
-        one, other = chart.current[i], chart.current[j]
-        together = overlap(one.order, other.order)
-        if together == FALSE:
-            return
-        seen.add((entry.index, i, j))
-        self._judge_subject(entry, chart, Subject((one, other), overlaps=together), found)
-
-    def _judge_by_subjects(
-        self, table: dict[str, list[Entry]], chart: Chart, found: list[tuple[int, Outcome]]
-    ) -> None:
-        for entry in _chosen(table, chart):
-            for subject in subjects(entry.rule, chart):
-                self._judge_subject(entry, chart, subject, found)
+    if truth == TRUE and (subject.overlaps == UNKNOWN or not subject.listed):
+        truth = UNKNOWN
+    if truth != FALSE:
+        _conclude(entry, chart, subject, truth, found)
 
 
-def _chosen(table: dict[str, list[Entry]], chart: Chart) -> Iterable[Entry]:
-    """The rules of any current order's ingredients, each once."""
-    chosen: dict[int, Entry] = {}
-    for view in chart.current:
-        for name in view.ingredients:
-            for entry in table.get(name, ()):
-                chosen[entry.index] = entry
-    return chosen.values()
-
-
-def _index(table: dict[str, list[Entry]], names: tuple[str, ...], entry: Entry) -> None:
-    for name in names:
-        table.setdefault(name, []).append(entry)
-
-
-def _add(
-    entry: Entry,
-    chart: Chart,
-    subject: Subject,
-    truth: Truth,
-    unless: Sequence[Truth],
-    found: list[tuple[int, Outcome]],
-) -> None:
+def _conclude(entry: Entry, chart: Chart, subject: Subject, truth: Truth, found: Found) -> None:
     """Note the outcome of a condition that is not FALSE."""
-    status = status_of(truth, unless) if unless else BARE[truth]
     rule = entry.rule
+    if entry.unless:
+        orders = subject.orders
+        first = orders[0] if orders else None
+        second = orders[1] if len(orders) > 1 else None
+        try:
+            unless = [check(chart, first, second, subject.allergy) for check in entry.unless]
+        except Exception:
+            _by_reference((entry,), chart, subject, found)
+            return
+        status = status_of(truth, unless)
+    else:
+        status = BARE[truth]
     found.append((entry.index, Outcome(rule, subject, status, TracedDetails(rule, chart, subject))))
+
+
+def _by_reference(entries: Iterable[Entry], chart: Chart, subject: Subject, found: Found) -> None:
+    """The rules as the reference evaluator judges them, where something of them raised."""
+    for entry in entries:
+        outcome = judge_rule(entry.rule, chart, subject).outcome
+        if outcome.status is not Status.NOT_MET:
+            found.append((entry.index, outcome))
 
 
 _KEPT: dict[str, InprocessEvaluator] = {}

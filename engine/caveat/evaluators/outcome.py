@@ -15,14 +15,18 @@ from dataclasses import dataclass
 
 from caveat.compile.program import CompiledRule
 from caveat.evaluators.subjects import Subject
-from caveat.findings.basis import NO_DETAILS, Basis, Explained, Missing, Unchecked
+from caveat.findings.basis import NO_DETAILS, Detailed, Explained
 from caveat.findings.severity import Status
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One rule judged for one subject. `details` may be computed when first asked for."""
+@dataclass(slots=True)
+class Outcome(Detailed):
+    """One rule judged for one subject. `details` may be computed when first asked for.
+
+    Not frozen: one is made for everything that may be shown, and frozen ones take four times as long
+    to make. Nothing changes one; `dataclasses.replace` makes another.
+    """
 
     rule: CompiledRule
     subject: Subject
@@ -31,29 +35,13 @@ class Outcome:
     error: str | None = None
 
     @property
-    def because(self) -> tuple[Basis, ...]:
-        """The facts that decided it."""
-        return self.details.because
-
-    @property
-    def missing(self) -> tuple[Missing, ...]:
-        """The facts that left it open."""
-        return self.details.missing
-
-    @property
-    def unchecked(self) -> tuple[Unchecked, ...]:
-        """The exceptions that could not be judged."""
-        return self.details.unchecked
-
-    @property
-    def exceptions(self) -> tuple[str, ...]:
-        """The exceptions that hold."""
-        return self.details.exceptions
-
-    @property
     def key(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
         """Rule, orders and allergy: what evaluators are compared by."""
         return self.rule.id, self.subject.order_ids, self.subject.allergy_ids
+
+
+BARE = (Status.NOT_MET, Status.CANNOT_ASSESS, Status.FIRES)
+"""The status of a rule without exceptions, by the truth of its condition."""
 
 
 def status_of(when: Truth, unless: Sequence[Truth]) -> Status:

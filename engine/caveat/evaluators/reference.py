@@ -25,13 +25,14 @@ NO_ALLERGY_LIST = (Missing("allergies", "no allergy list is recorded"),)
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One node with its truth, and the traces of its parts."""
+    """One node with its truth, and the traces of its parts. A leaf that raised is UNKNOWN, by `failure`."""
 
     node: Node
     truth: Truth
     parts: tuple[Trace, ...] = ()
     basis: tuple[Basis, ...] = ()
     missing: tuple[Missing, ...] = ()
+    failure: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,13 @@ class Judgement:
     overlaps: Truth = TRUE
 
 
-def trace(node: Node, chart: Chart, subject: Subject) -> Trace:
-    """The truth of a node and of everything below it; nothing is cut short."""
+def trace(node: Node, chart: Chart, subject: Subject, *, note_failures: bool = False) -> Trace:
+    """The truth of a node and of everything below it; nothing is cut short.
+
+    Raises what a leaf raises, unless failures are noted in the trace.
+    """
     if isinstance(node, (All, AnyOf, AtLeast)):
-        parts = tuple(trace(part, chart, subject) for part in node.parts)
+        parts = tuple(trace(part, chart, subject, note_failures=note_failures) for part in node.parts)
         truths = [part.truth for part in parts]
         if isinstance(node, All):
             truth = all_of(truths)
@@ -56,7 +60,12 @@ def trace(node: Node, chart: Chart, subject: Subject) -> Trace:
         else:
             truth = at_least(node.count, truths)
         return Trace(node, truth, parts)
-    return _leaf(node, chart, subject)
+    try:
+        return _leaf(node, chart, subject)
+    except Exception as failure:
+        if not note_failures:
+            raise
+        return Trace(node, UNKNOWN, missing=(Missing("error", _why(failure)),), failure=failure)
 
 
 def _leaf(leaf: Leaf, chart: Chart, subject: Subject) -> Trace:
@@ -83,13 +92,27 @@ def lacking(found: Trace) -> tuple[Missing, ...]:
     return merge_missing([lacking(part) for part in found.parts if part.truth == UNKNOWN])
 
 
+def failure_of(found: Trace) -> Exception | None:
+    """The first failure that leaves an UNKNOWN node open; None where the truth is the same without it."""
+    if found.truth != UNKNOWN:
+        return None
+    failures = [found.failure, *(failure_of(part) for part in found.parts)]
+    return next((failure for failure in failures if failure is not None), None)
+
+
 def judge_rule(rule: CompiledRule, chart: Chart, subject: Subject) -> Judgement:
-    """The rule judged for a subject, with its trace; a failure becomes an error, never silence."""
-    try:
-        when = trace(rule.when, chart, subject)
-        unless = tuple(trace(exclusion.node, chart, subject) for exclusion in rule.unless)
-    except Exception as error:
-        return Judgement(failed(rule, subject, error))
+    """The rule judged for a subject, with its trace; a failure becomes an error, never silence.
+
+    A part that raises is an error of the rule unless the verdict is the same whatever the part is: a
+    condition that is FALSE without it, an exception beside one that is TRUE.
+    """
+    when = trace(rule.when, chart, subject, note_failures=True)
+    unless = tuple(trace(exclusion.node, chart, subject, note_failures=True) for exclusion in rule.unless)
+    failure = failure_of(when)
+    if failure is None and when.truth != FALSE and not any(part.truth == TRUE for part in unless):
+        failure = next((found for part in unless if (found := failure_of(part)) is not None), None)
+    if failure is not None:
+        return Judgement(failed(rule, subject, failure))
     truth, missing = when.truth, lacking(when)
     if not subject.listed:
         truth = min(truth, UNKNOWN)
@@ -120,7 +143,11 @@ def judge_rule(rule: CompiledRule, chart: Chart, subject: Subject) -> Judgement:
 
 def failed(rule: CompiledRule, subject: Subject, error: Exception) -> Outcome:
     """The outcome of a rule that raised."""
-    return Outcome(rule, subject, Status.ERROR, error=f"{type(error).__name__}: {error}"[:300])
+    return Outcome(rule, subject, Status.ERROR, error=_why(error))
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from caveat.compile.program import CompiledRule
 from caveat.facts.allergies import AllergyView, allergy_views
@@ -12,8 +12,7 @@ from caveat.facts.identify import OrderView, overlap
 from caveat.truth import FALSE, TRUE, Truth
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What one judgement is about.
 
     `overlaps` is UNKNOWN for a pair whose dates do not say; `listed` is False when the allergy list

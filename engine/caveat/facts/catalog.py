@@ -6,6 +6,7 @@ time since its latest value.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,6 +80,20 @@ CHOICES: Final = {
         "long-term-care",
     ),
 }
+
+
+def described(name: str) -> Callable[[Terminology], NumberFact | None]:
+    """`number_fact` of one name, remembered for the terminology that it was last asked of."""
+    kept: list[tuple[Terminology | None, NumberFact | None]] = [(None, None)]
+
+    def fact(terminology: Terminology) -> NumberFact | None:
+        of, found = kept[0]
+        if of is not terminology:
+            found = number_fact(name, terminology)
+            kept[0] = terminology, found
+        return found
+
+    return fact
 
 
 def number_fact(name: str, terminology: Terminology) -> NumberFact | None:

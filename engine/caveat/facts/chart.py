@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from caveat.facts.clinical import Note, Problem
-from caveat.facts.identify import OrderView, Selection, counted, identify
+from caveat.facts.identify import OrderView, Selection, counted, identify_all
 from caveat.facts.patient import Patient
 from caveat.terminology.concepts import Terminology
 
@@ -23,7 +24,6 @@ class Chart:
 
     __slots__ = (
         "as_of",
-        "counted",
         "current",
         "ended",
         "memo",
@@ -45,12 +45,21 @@ class Chart:
         self.memo: dict[Any, Any] = {}
         self.problems: list[Problem] = list(patient.problems)
         self.notes: list[Note] = list(patient.notes)
-        self.views: tuple[OrderView, ...] = tuple(
-            [identify(order, terminology, as_of, selection) for order in patient.orders or ()]
+        self.views: tuple[OrderView, ...] = identify_all(patient.orders or (), terminology, as_of, selection)
+        current = tuple([view for view in self.views if view.current])
+        whole = len(current) == len(self.views)
+        self.current: tuple[OrderView, ...] = self.views if whole else current
+        self.ended: tuple[OrderView, ...] = (
+            () if whole else tuple([view for view in self.views if view.ended])
         )
-        self.current: tuple[OrderView, ...] = tuple([view for view in self.views if view.current])
-        self.counted: tuple[OrderView, ...] = counted(self.current)
-        self.ended: tuple[OrderView, ...] = tuple([view for view in self.views if view.ended])
+
+    @property
+    def counted(self) -> tuple[OrderView, ...]:
+        """The current orders as counts and sums take them."""
+        memo = self.memo
+        if "counted" not in memo:
+            memo["counted"] = counted(self.current)
+        return memo["counted"]  # type: ignore[no-any-return]
 
     def once(self, key: Any, build: Callable[[], T]) -> T:
         """`build()`, computed once per key."""
@@ -63,7 +72,7 @@ class Chart:
     @property
     def day(self) -> str:
         """`as_of` as ISO text."""
-        return dt.date.fromordinal(self.as_of).isoformat()
+        return _iso(self.as_of)
 
     def problem(self, code: str, message: str, path: str, value: str = "") -> None:
         """Record an impossible value once."""
@@ -76,3 +85,8 @@ class Chart:
         found = Note(code=code, message=message, path=path)
         if found not in self.notes:
             self.notes.append(found)
+
+
+@lru_cache(maxsize=256)
+def _iso(day: int) -> str:
+    return dt.date.fromordinal(day).isoformat()

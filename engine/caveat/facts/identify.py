@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,18 +22,32 @@ _ENDED = ("completed", "stopped", "cancelled")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OrderView:
-    """One order with what was understood of it.
+class Recognised:
+    """What the words of an order mean, whoever takes it: shared by all orders that say the same.
 
-    `route` None with `route_missing` is unknown. `current` and `ended` say which rules judge it.
+    `route` None with `route_missing` is unknown.
     """
 
-    order: Order
     ingredients: tuple[str, ...]
     resolution: Resolution
     route: str | None
     route_missing: Missing | None
     form: str | None
+    unrecognised: bool
+    conflict: str
+
+
+@dataclass(slots=True, eq=False)
+class OrderView:
+    """One order with what was understood of it. Nothing changes one once it is made.
+
+    `route` None with `route_missing` is unknown. `current` and `ended` say which rules judge it.
+    """
+
+    order: Order
+    recognised: Recognised
+    ingredients: tuple[str, ...]
+    route: str | None
     current: bool
     ended: bool
 
@@ -42,6 +57,21 @@ class OrderView:
         return self.order.id
 
     @property
+    def resolution(self) -> Resolution:
+        """What its names and codes mean, and what of them was not understood."""
+        return self.recognised.resolution
+
+    @property
+    def route_missing(self) -> Missing | None:
+        """Why the route is not known."""
+        return self.recognised.route_missing
+
+    @property
+    def form(self) -> str | None:
+        """The form, as written or as its name says."""
+        return self.recognised.form
+
+    @property
     def name(self) -> str:
         """The product as written, else its ingredients."""
         order = self.order
@@ -49,7 +79,7 @@ class OrderView:
         return shown or ", ".join(self.ingredients or order.ingredients or ()) or order.id
 
 
-_Recognised = tuple[Resolution, str | None, Missing | None, str | None]
+_Kept = dict[tuple[object, ...], Recognised]
 _MOST_KEPT = 8_192
 _LONGEST_KEPT = 300
 """How many products are kept recognised with a terminology, and the length past which a name is not."""
@@ -57,45 +87,53 @@ _LONGEST_KEPT = 300
 
 def identify(order: Order, terminology: Terminology, as_of: int, selection: Selection) -> OrderView:
     """The order recognised, and whether it is current at `as_of` under the selection policy."""
-    found, route, missing, form = _recognised(order, terminology)
-    current = is_current(order, as_of, selection)
-    return OrderView(
-        order,
-        found.ingredients,
-        found,
-        route,
-        missing,
-        form,
-        current,
-        not current and has_ended(order, as_of),
-    )
+    return identify_all((order,), terminology, as_of, selection)[0]
 
 
-def _recognised(order: Order, terminology: Terminology) -> _Recognised:
-    """What the order's names, route and form mean; the same words are read once a terminology."""
-    key = (order.text, order.codes, order.ingredients, order.route, order.form)
-    kept: dict[object, _Recognised] = terminology.remember("recognised orders", dict)
-    found = kept.get(key)
-    if found is None:
-        found = _recognise(order, terminology)
-        if _is_short(order):
-            if len(kept) >= _MOST_KEPT:
-                kept.clear()
-            kept[key] = found
-    return found
+def identify_all(
+    orders: Iterable[Order], terminology: Terminology, as_of: int, selection: Selection
+) -> tuple[OrderView, ...]:
+    """Each order recognised, as `identify` does; the same words are read once a terminology."""
+    kept: _Kept = terminology.remember("recognised orders", dict)
+    plain = selection != "overlapping"
+    found = []
+    for order in orders:
+        said = order.__dict__  # looked up there in a fifth of the time that a model's attribute takes
+        key = (said["text"], said["codes"], said["ingredients"], said["route"], said["form"])
+        product = kept.get(key) or _recognised(order, terminology, key, kept)
+        current = (plain and said["status"] == "active" and said["stop"] is None) or is_current(
+            order, as_of, selection
+        )
+        found.append(
+            OrderView(
+                order,
+                product,
+                product.ingredients,
+                product.route,
+                current,
+                not current and has_ended(order, as_of),
+            )
+        )
+    return tuple(found)
+
+
+def _recognised(order: Order, terminology: Terminology, key: tuple[object, ...], kept: _Kept) -> Recognised:
+    """What the order's names, route and form mean, kept for the next order that says the same."""
+    found = _resolution(order, terminology)
+    route, missing = _route(order, found, terminology)
+    form = (terminology.form(order.form) if order.form else None) or found.form
+    product = Recognised(found.ingredients, found, route, missing, form, found.unrecognised, found.conflict)
+    if _is_short(order):
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[key] = product
+    return product
 
 
 def _is_short(order: Order) -> bool:
     words = (order.text, order.route, order.form, *(order.ingredients or ()))
     words += tuple(part for code in order.codes for part in (code.system, code.code, code.display))
     return sum(len(word) for word in words if word) <= _LONGEST_KEPT
-
-
-def _recognise(order: Order, terminology: Terminology) -> _Recognised:
-    found = _resolution(order, terminology)
-    route, missing = _route(order, found, terminology)
-    form = (terminology.form(order.form) if order.form else None) or found.form
-    return found, route, missing, form
 
 
 def _resolution(order: Order, terminology: Terminology) -> Resolution:
@@ -198,12 +236,15 @@ def has_ended(order: Order, as_of: int) -> bool:
 
 def overlap(first: Order, second: Order) -> Truth:
     """Whether two orders run at the same time; an end that is not recorded is open."""
+    one, two = first.__dict__, second.__dict__
+    if one["stop"] is two["stop"] is None and one["status"] not in _ENDED and two["status"] not in _ENDED:
+        return TRUE
     certain = UNKNOWN if _open(first) or _open(second) else TRUE
-    for one, two in ((first, second), (second, first)):
-        if one.stop is not None and two.start is not None:
-            if one.stop.last < two.start.first:
+    for this, that in ((first, second), (second, first)):
+        if this.stop is not None and that.start is not None:
+            if this.stop.last < that.start.first:
                 return FALSE
-            if one.stop.first < two.start.last and not (one.stop.is_exact and two.start.is_exact):
+            if this.stop.first < that.start.last and not (this.stop.is_exact and that.start.is_exact):
                 certain = UNKNOWN
     return certain
 

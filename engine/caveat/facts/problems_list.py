@@ -12,9 +12,17 @@ from caveat.terminology.codes import Code
 from caveat.terminology.concepts import ConditionMatch
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth, negate
 
-_ACTIVE = ("active", "recurrence", "relapse")
-_OVER = ("inactive", "remission", "resolved")
-_UNSURE = ("unconfirmed", "provisional", "differential", "presumed")
+_STATUS: dict[str | None, Truth] = {
+    None: UNKNOWN,
+    **dict.fromkeys(("active", "recurrence", "relapse"), TRUE),
+    **dict.fromkeys(("inactive", "remission", "resolved"), FALSE),
+}
+"""Whether a condition is there, by its clinical status."""
+UNSURE = ("unconfirmed", "provisional", "differential", "presumed")
+"""Verifications of a condition that leave open whether it is there."""
+_MOST_KEPT = 8_192
+_LONGEST_KEPT = 200
+"""How many concepts are kept matched with a terminology, and the length past which a text is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +34,9 @@ class Answer:
     missing: tuple[Missing, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConditionView:
-    """One condition with the value sets it is in (`sets`) or may be in (`possible`)."""
+    """One condition with the value sets it is in (`sets`) or may be in (`possible`). Nothing changes one."""
 
     condition: Condition
     sets: frozenset[str]
@@ -50,6 +58,29 @@ def named(codes: tuple[Code, ...], text: str | None) -> str:
 
 def match(chart: Chart, codes: tuple[Code, ...], text: str | None) -> ConditionMatch:
     """The value sets of a coded or worded concept; any of several codes may put it in a set."""
+    return _kept_match(chart.terminology.remember("matched concepts", dict), chart, codes, text)
+
+
+_Kept = dict[tuple[object, ...], ConditionMatch]
+
+
+def _kept_match(kept: _Kept, chart: Chart, codes: tuple[Code, ...], text: str | None) -> ConditionMatch:
+    if len(codes) == 1:
+        code = codes[0]
+        key: tuple[object, ...] = code.system, code.code, code.display, text
+    else:
+        key = codes, text
+    if key in kept:
+        return kept[key]
+    found = _match(chart, codes, text)
+    if sum(len(code.display) for code in codes) + len(text or "") <= _LONGEST_KEPT:
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[key] = found
+    return found
+
+
+def _match(chart: Chart, codes: tuple[Code, ...], text: str | None) -> ConditionMatch:
     terminology = chart.terminology
     if not codes:
         return terminology.condition_sets(None, text or "")
@@ -63,7 +94,10 @@ def match(chart: Chart, codes: tuple[Code, ...], text: str | None) -> ConditionM
 
 def views(chart: Chart) -> tuple[ConditionView, ...] | None:
     """Every condition that was not refuted; None when the list is not known."""
-    return chart.once("conditions", lambda: _views(chart))
+    memo = chart.memo
+    if "conditions" not in memo:
+        memo["conditions"] = _views(chart)
+    return memo["conditions"]  # type: ignore[no-any-return]
 
 
 def _views(chart: Chart) -> tuple[ConditionView, ...] | None:
@@ -71,10 +105,12 @@ def _views(chart: Chart) -> tuple[ConditionView, ...] | None:
     if conditions is None:
         return None
     found = []
+    kept: _Kept = chart.terminology.remember("matched concepts", dict)
     for index, condition in enumerate(conditions):
-        if condition.verification in ("refuted", "entered-in-error"):
+        said = condition.__dict__  # looked up there in a fifth of the time that a model's attribute takes
+        if said["verification"] in ("refuted", "entered-in-error"):
             continue
-        noted = condition.onset or condition.recorded
+        noted = said["onset"] or said["recorded"]
         if noted is not None and noted.first > chart.as_of:
             chart.note(
                 "after-as-of",
@@ -82,29 +118,24 @@ def _views(chart: Chart) -> tuple[ConditionView, ...] | None:
                 f"$.conditions[{index}]",
             )
             continue
-        matched = match(chart, condition.codes, condition.text)
-        found.append(
-            ConditionView(
-                condition, matched.sets, matched.possible, matched.recognised, _active(condition, chart.as_of)
-            )
+        matched = _kept_match(kept, chart, said["codes"], said["text"])
+        active = (
+            _STATUS.get(said["clinical_status"], UNKNOWN)
+            if said["abatement"] is None
+            else _active(condition, chart.as_of)
         )
+        found.append(ConditionView(condition, matched.sets, matched.possible, matched.recognised, active))
     return tuple(found)
 
 
 def _active(condition: Condition, as_of: int) -> Truth:
+    """Whether the condition is there at `as_of`, by its end where one is recorded and else by its status."""
     if condition.abatement is not None:
         if condition.abatement.last < as_of:
             return FALSE
         if condition.abatement.first > as_of:
             return TRUE
-        return UNKNOWN if condition.clinical_status is None else _status(condition)
-    return _status(condition)
-
-
-def _status(condition: Condition) -> Truth:
-    if condition.clinical_status in _ACTIVE:
-        return TRUE
-    return FALSE if condition.clinical_status in _OVER else UNKNOWN
+    return _STATUS.get(condition.clinical_status, UNKNOWN)
 
 
 def has_condition(
@@ -194,7 +225,7 @@ def _holds(
         truth = min(truth, active)
         if active == UNKNOWN:
             missing.append(Missing(f"condition:{name}", f"whether {view.name!r} is active is not recorded"))
-    if condition.verification in _UNSURE:
+    if condition.verification in UNSURE:
         truth = min(truth, UNKNOWN)
         missing.append(Missing(f"condition:{name}", f"{view.name!r} is {condition.verification}"))
     noted = condition.onset or condition.recorded

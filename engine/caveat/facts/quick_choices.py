@@ -7,13 +7,16 @@ absence is not known.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from caveat.facts import quick
-from caveat.facts.catalog import CHOICES, number_fact
+from caveat.facts.catalog import CHOICES, NumberFact, described
 from caveat.facts.chart import Chart
 from caveat.facts.choices import CHILDBEARING
 from caveat.facts.quick import MARGIN
+from caveat.terminology.concepts import Terminology
 from caveat.units import parse_unit
 
 _SIGNS = ("ascites", "hepatic-encephalopathy")
@@ -24,15 +27,20 @@ _ONE = {name: frozenset({name}) for values in CHOICES.values() for name in value
 _ALL = {fact: frozenset(values) for fact, values in CHOICES.items()}
 
 
-def _limits(concept: str, unit: str, middle: float, high: float) -> tuple[str, str, float, float]:
-    size = float(parse_unit(unit).factor)
-    return concept, unit, middle * size, high * size
+Describe = Callable[[Terminology], NumberFact | None]
+Lab = tuple[str, Describe, str, float, float, Fraction, Fraction]
+
+
+def _limits(concept: str, unit: str, middle: str, high: str) -> Lab:
+    size = parse_unit(unit).factor
+    low, upper = Fraction(middle) * size, Fraction(high) * size
+    return concept, described(concept), unit, float(low), float(upper), low, upper
 
 
 _LABS = (
-    _limits("bilirubin_total", "mg/dL", 2.0, 3.0),
-    _limits("albumin", "g/dL", 2.8, 3.5),
-    _limits("inr", "1", 1.7, 2.3),
+    _limits("bilirubin_total", "mg/dL", "2", "3"),
+    _limits("albumin", "g/dL", "2.8", "3.5"),
+    _limits("inr", "1", "1.7", "2.3"),
 )
 
 
@@ -82,18 +90,24 @@ def child_pugh(chart: Chart, touched: frozenset[str] | None) -> frozenset[str] |
     if "child_pugh_score" in recorded:
         return None
     low = high = 2
-    for concept, unit, middle, upper in _LABS:
+    for concept, describe, unit, middle, upper, exact_middle, exact_upper in _LABS:
         if concept not in recorded:
             low, high = low + 1, high + 3
             continue
-        fact = number_fact(concept, chart.terminology)
+        fact = describe(chart.terminology)
         value = None if fact is None else quick.latest(chart, concept, unit, fact.analyte, None)
-        if value is None or abs(value - middle) <= middle * MARGIN or abs(value - upper) <= upper * MARGIN:
+        if value is None:
             return None
         if value != value:
             low, high = low + 1, high + 3
             continue
-        points = 1 if value < middle else 2 if value < upper else 3
+        if abs(value - middle) <= middle * MARGIN or abs(value - upper) <= upper * MARGIN:
+            exact = quick.exactly(chart, concept, unit, None if fact is None else fact.analyte)
+            if exact is None or exact.low is None:
+                return None
+            points = 1 if exact.low < exact_middle else 2 if exact.low <= exact_upper else 3
+        else:
+            points = 1 if value < middle else 2 if value < upper else 3
         if concept == "albumin":
             points = 4 - points
         low, high = low + points, high + points

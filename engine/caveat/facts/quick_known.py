@@ -13,15 +13,16 @@ def known(chart: Chart, fact: str) -> bool | None:
     """Whether a number is known with nothing missing; None where only the exact way can tell."""
     memo = chart.memo
     recorded = memo["quick"] if "quick" in memo else entries(chart)
-    kind = _kind(fact)
+    kind = kind_of(fact)
     if kind == "observation":
         if fact in recorded:
             return _is(latest(chart, fact, *_unit(chart, fact), None))
         concepts = chart.terminology.tables.observations
         if fact in concepts:
             return False
-        if fact.endswith("_age") and fact[:-4] in concepts:
-            return fact[:-4] in recorded and _is(time_since(chart, fact[:-4]))
+        concept = _aged(fact)
+        if concept is not None and concept in concepts:
+            return concept in recorded and _is(time_since(chart, concept))
         return None
     if kind == "context":
         return getattr(chart.patient.context, fact[8:], None) is not None
@@ -35,13 +36,19 @@ def known(chart: Chart, fact: str) -> bool | None:
 
 
 @lru_cache(maxsize=1024)
-def _kind(fact: str) -> str:
+def kind_of(fact: str) -> str:
     """How a fact is looked up: in the context, as an observation, or in its own way."""
     if fact.startswith("context."):
         return "context"
     derived = PATIENT_NUMBERS.get(fact)
     own = fact == "child_pugh_stated" or (derived is not None and derived.derived)
     return "own" if own else "observation"
+
+
+@lru_cache(maxsize=1024)
+def _aged(fact: str) -> str | None:
+    """The concept whose age a fact is; None for any other fact."""
+    return fact[:-4] if fact.endswith("_age") else None
 
 
 def _is(value: float | None) -> bool | None:

@@ -60,6 +60,34 @@ class Details:
 NO_DETAILS = Details()
 
 
+class Detailed:
+    """What has `details` gives each part of them by name."""
+
+    __slots__ = ()
+
+    details: Explained
+
+    @property
+    def because(self) -> tuple[Basis, ...]:
+        """The facts that decided it."""
+        return self.details.because
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """The facts that left it open."""
+        return self.details.missing
+
+    @property
+    def unchecked(self) -> tuple[Unchecked, ...]:
+        """The exceptions that could not be judged."""
+        return self.details.unchecked
+
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """The exceptions that hold."""
+        return self.details.exceptions
+
+
 def merge_basis(groups: list[tuple[Basis, ...]]) -> tuple[Basis, ...]:
     """All of them once, in order."""
     return tuple(dict.fromkeys(item for group in groups for item in group))

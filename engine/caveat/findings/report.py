@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from caveat.findings.basis import NO_DETAILS, Basis, Explained, Missing, Unchecked
+from caveat.findings.basis import NO_DETAILS, Detailed, Explained
 from caveat.findings.severity import RANK, Status
 
 
@@ -39,8 +39,8 @@ class RuleFacts(Protocol):
     def interaction(self) -> tuple[tuple[str, str], ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+@dataclass(frozen=True, init=False)
+class Finding(Detailed):
     """One rule judged for one subject.
 
     `subject` holds the ids of the orders and then of the allergy it was judged for. `because` are
@@ -59,25 +59,29 @@ class Finding:
     tier: str = ""
     fill: Callable[[str], str] | None = None
 
-    @property
-    def because(self) -> tuple[Basis, ...]:
-        """The facts that decided it."""
-        return self.details.because
-
-    @property
-    def missing(self) -> tuple[Missing, ...]:
-        """The facts that left it open."""
-        return self.details.missing
-
-    @property
-    def unchecked(self) -> tuple[Unchecked, ...]:
-        """The exceptions that could not be judged."""
-        return self.details.unchecked
-
-    @property
-    def exceptions(self) -> tuple[str, ...]:
-        """The exceptions that hold."""
-        return self.details.exceptions
+    def __init__(
+        self,
+        rule: RuleFacts,
+        status: Status,
+        orders: tuple[str, ...],
+        allergies: tuple[str, ...],
+        drugs: tuple[str, ...],
+        details: Explained = NO_DETAILS,
+        suppressed_by: str | None = None,
+        error: str | None = None,
+        tier: str = "",
+        fill: Callable[[str], str] | None = None,
+    ) -> None:
+        # as the dataclass would, in less than half the time: a report makes one for each thing it found
+        own = self.__dict__
+        own["rule"], own["status"], own["orders"], own["allergies"] = rule, status, orders, allergies
+        own["drugs"], own["details"], own["suppressed_by"], own["error"] = (
+            drugs,
+            details,
+            suppressed_by,
+            error,
+        )
+        own["tier"], own["fill"] = tier, fill
 
     @property
     def subject(self) -> tuple[str, ...]:
@@ -144,7 +148,11 @@ class RecordNote:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+UNSETTLED = frozenset({Status.FIRES, Status.CANNOT_ASSESS, Status.ERROR})
+"""What a report with any finding of is not clear."""
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything concluded on one patient at `as_of` (ISO date).
 
@@ -163,6 +171,29 @@ class Report:
     notes: tuple[RecordNote, ...] = ()
     evaluator: str = ""
     uncovered: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, build: Callable[[], tuple[Finding, ...]], *, settled: bool, **fields: Any) -> Report:
+        """A report whose findings are made from what was judged when they are first asked for.
+
+        `settled` says that none of them fires, is open or failed; `fields` are all the others.
+        """
+        report = object.__new__(cls)
+        report.__dict__.update(fields, _build=build, _settled=settled)
+        return report
+
+    def __getattr__(self, name: str) -> tuple[Finding, ...]:
+        """The findings, made once; every asker has the same."""
+        own = self.__dict__
+        build = own.get("_build") if name == "findings" else None
+        if build is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        found: tuple[Finding, ...] = own.setdefault("findings", build())
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        whole = {"findings": self.findings, **self.__dict__}
+        return {name: value for name, value in whole.items() if name[0] != "_"}
 
     def _of(self, status: Status) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.status is status and f.suppressed_by is None)
@@ -194,4 +225,7 @@ class Report:
         """TRUE only with no alert, nothing unassessed, nothing unrecognised and no error."""
         if self.unrecognised or self.errors:
             return False
-        return not any(f.status in (Status.FIRES, Status.CANNOT_ASSESS, Status.ERROR) for f in self.findings)
+        own = self.__dict__
+        if "findings" not in own:
+            return bool(own["_settled"])
+        return not any(f.status in UNSETTLED for f in self.findings)

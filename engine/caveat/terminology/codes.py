@@ -15,6 +15,10 @@ class Code:
     code: str
     display: str = ""
 
+    def __hash__(self) -> int:
+        """Of the code alone: codes are looked up far more often than two differ only in the rest."""
+        return hash(self.code)
+
 
 SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "rxnorm": ("http://www.nlm.nih.gov/research/umls/rxnorm", "2.16.840.1.113883.6.88"),

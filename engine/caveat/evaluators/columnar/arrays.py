@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
 
-LARGEST_TABLE = 1 << 22
-"""Combinations up to which dense codes are found by a table, not by hashing."""
+SPARSEST = 4
+"""Combinations an entry up to which dense codes are found by a table, not by hashing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def dense(keys: Any, size: int) -> Dense:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if size <= LARGEST_TABLE:
+    if size <= max(SPARSEST * len(keys), 1 << 16):
         present = np.zeros(size, np.bool_)
         present[keys] = True
         places = np.flatnonzero(present)
