@@ -14,6 +14,9 @@ CaveatError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+SHOWN: Final = 80
 
 
 class CaveatError(Exception):
@@ -81,3 +84,15 @@ class CompileError(CaveatError):
 
 class EvaluationError(CaveatError):
     """A rule that failed on a record."""
+
+
+def shorten(value: object, limit: int = SHOWN) -> str:
+    """The value as text on one line, cut at `limit` characters."""
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) > limit * 4:
+        text = text[: limit * 4]
+        cut = True
+    else:
+        cut = False
+    text = " ".join(text.split())
+    return text if len(text) <= limit and not cut else text[: limit - 1] + "…"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from caveat.adapters.reject import shorten
 from caveat.errors import UnitError
+from caveat.facts.strict import is_bare
 from caveat.facts.values import Quantity
 from caveat.units import parse_quantity
 
@@ -77,11 +78,6 @@ def record(given: dict[str, str], faults: Faults) -> dict[str, Any]:
     if complete:
         found["complete"] = complete
     return found
-
-
-def is_bare(cell: str) -> bool:
-    """Whether the text is a number, perhaps with a comparator, and no unit."""
-    return re.fullmatch(r"[<>=≤≥+\-\s]*[0-9][0-9.,]*\s*", cell) is not None
 
 
 def _sex(cell: str) -> str:

@@ -44,6 +44,14 @@ class Ledger:
             code=code, message=message, path=path, value="" if value == "" else shorten(value)
         )
 
+    def repeat(self, log: Ledger, path: str) -> None:
+        """Says everything again in another ledger, with `path` before each path."""
+        for (code, message), where in self._notes.items():
+            log.note(code, message, path + where, self._counts[code, message])
+        for one in self._problems.values():
+            log.problem(one.code, one.message, path + one.path, one.value)
+        log._unlisted += self._unlisted
+
     def clean(self, text: str, path: str = "") -> str:
         """The text without invisible characters and outer blanks, cut at LONGEST_TEXT; both are said."""
         if not text.isascii():

@@ -13,7 +13,6 @@ from caveat.adapters.documents import Document
 from caveat.adapters.fhir import bundle, decode
 from caveat.adapters.fhir.group import Grouped, Part
 from caveat.adapters.fhir.record import contradicts, patient
-from caveat.adapters.fhir.references import Index
 from caveat.adapters.files import documents_of
 from caveat.adapters.native import RecordError, read_native
 from caveat.adapters.reject import Reject, reject
@@ -70,7 +69,7 @@ def _read(paths: Sequence[Path | str], bound: Bound | None) -> Iterator[Patient 
             if isinstance(found, Reject):
                 yield found
             elif isinstance(found, Patient):
-                yield _doubled(found, counts)
+                yield doubled(found, counts)
             elif found.shape == "bundle":
                 grouped, rejects = _bundle(found, source, survey)
                 for part in grouped.parts.values():
@@ -80,7 +79,7 @@ def _read(paths: Sequence[Path | str], bound: Bound | None) -> Iterator[Patient 
                         waiting.setdefault(part.id, []).append(part)
                 yield from rejects
             elif found.shape == "native":
-                yield _native(found, source, counts)
+                yield native(found, source, counts)
             elif found.shape in _HARMLESS:
                 logged = source.label not in logs
                 logs.add(source.label)
@@ -104,14 +103,14 @@ def _read(paths: Sequence[Path | str], bound: Bound | None) -> Iterator[Patient 
                 harmless=bool(name),
             )
     for parts in waiting.values():
-        yield from _joined(parts, bound)
+        yield from joined(parts, bound)
 
 
 def _bundle(found: Document, source: Source, survey: Survey) -> tuple[Grouped, list[Reject]]:
     try:
         decoded = decode.bundle(found.data)
     except InputError as problem:
-        return Grouped({}, [], Index()), [reject(problem, source=source.label, line=found.line)]
+        return Grouped({}, [], []), [reject(problem, source=source.label, line=found.line)]
     label = source.label + (f":{found.line}" if found.line is not None else "")
     grouped, rejects = bundle.sort(decoded, source=label, wider=survey.shared, pages=frozenset(survey.pages))
     if not source.found:
@@ -120,7 +119,7 @@ def _bundle(found: Document, source: Source, survey: Survey) -> tuple[Grouped, l
     return grouped, rejects
 
 
-def _native(found: Document, source: Source, counts: Counter[str]) -> Patient | Reject:
+def native(found: Document, source: Source, counts: Counter[str]) -> Patient | Reject:
     label = source.label + (f":{found.line}" if found.line is not None else "")
     try:
         read = read_native(found.data)
@@ -138,10 +137,10 @@ def _native(found: Document, source: Source, counts: Counter[str]) -> Patient | 
         )
     except InputError as problem:
         return reject(problem, source=source.label, line=found.line)
-    return _doubled(read if read.source else read.model_copy(update={"source": label + found.path}), counts)
+    return doubled(read if read.source else read.model_copy(update={"source": label + found.path}), counts)
 
 
-def _doubled(found: Patient, counts: Counter[str]) -> Patient:
+def doubled(found: Patient, counts: Counter[str]) -> Patient:
     """The patient, with a problem when another record has its id: each alone may be half the truth."""
     if counts[found.id] <= 1:
         return found
@@ -154,7 +153,7 @@ def _doubled(found: Patient, counts: Counter[str]) -> Patient:
     return found.model_copy(update={"problems": (*found.problems, problem)})
 
 
-def _joined(parts: list[Part], bound: Bound | None) -> Iterator[Patient]:
+def joined(parts: list[Part], bound: Bound | None) -> Iterator[Patient]:
     """One Patient of all parts that can be one person's; those that cannot, one by one with a problem."""
     known = [part for part in parts if part.patients]
     people: Sequence[Any] = [part.patients[0].resource for part in known]

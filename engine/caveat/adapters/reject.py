@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
-from caveat.errors import InputError
+from caveat.errors import InputError, shorten
 
-SHOWN: Final = 80
+__all__ = ["Reject", "reject", "shorten"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +55,3 @@ def reject(problem: InputError, *, source: str = "", line: int | None = None) ->
         value=problem.value,
         hint=problem.hint,
     )
-
-
-def shorten(value: object, limit: int = SHOWN) -> str:
-    """The value as text on one line, cut at `limit` characters."""
-    text = value if isinstance(value, str) else repr(value)
-    if len(text) > limit * 4:
-        text = text[: limit * 4]
-        cut = True
-    else:
-        cut = False
-    text = " ".join(text.split())
-    return text if len(text) <= limit and not cut else text[: limit - 1] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from caveat.adapters.documents import Document
 from caveat.adapters.fhir import decode
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.glance import SHARED, glance
-from caveat.adapters.fhir.group import Grouped, group
+from caveat.adapters.fhir.group import Grouped, Part, group
 from caveat.adapters.fhir.references import Index
 from caveat.adapters.files import documents_of
 from caveat.adapters.reject import Reject, reject
@@ -37,10 +38,17 @@ class Survey:
         if name not in self.groups:
             self.groups[name] = group(self.loose[name], source="", wider=self.shared)
             for part in self.groups[name].parts.values():
-                files = {item.source for item in (*part.patients, *(i for i, _ in part.items))}
-                named = sorted(files)
-                part.sources = named[:3] + ([f"{len(named) - 3} more"] if len(named) > 3 else [])
+                part.sources = named_sources(part)
         return self.groups[name]
+
+
+def named_sources(part: Part, more: Iterable[str] = ()) -> list[str]:
+    """The files that resources outside Bundles come from: three of them, and how many more."""
+    files = {item.source for item in part.patients}
+    files.update(more)
+    files.update(item.source for item, _ in part.items)
+    named = sorted(files)
+    return named[:3] + ([f"{len(named) - 3} more"] if len(named) > 3 else [])
 
 
 def survey_of(sources: list[Source]) -> Survey:
@@ -56,7 +64,7 @@ def survey_of(sources: list[Source]) -> Survey:
                 others += 1
                 survey.counts[found.id] += 1
             elif found.shape == "resource":
-                _loose(found, source, survey)
+                loose(found, source, survey)
             elif found.shape == "bundle":
                 others += 1
                 if len(sources) > 1 or found.line is not None or found.path:
@@ -79,9 +87,10 @@ def survey_of(sources: list[Source]) -> Survey:
     return survey
 
 
-def _loose(found: Document, source: Source, survey: Survey) -> None:
+def loose(found: Document, source: Source, survey: Survey) -> None:
+    """Enters a resource that stands outside a Bundle, and whatever is rejected of it."""
     rejects = survey.loose_rejects.setdefault(source.group, [])
-    items = survey.loose.setdefault(source.group, [])
+    survey.loose.setdefault(source.group, [])
     survey.loose_kinds.setdefault(source.group, set()).add(found.kind)
     survey.loose_file.setdefault(source.group, source.label)
     try:
@@ -89,6 +98,13 @@ def _loose(found: Document, source: Source, survey: Survey) -> None:
     except InputError as problem:
         rejects.append(reject(problem, source=source.label, line=found.line))
         return
+    enter_loose(item, found, source, survey)
+
+
+def enter_loose(item: Item, found: Document, source: Source, survey: Survey) -> None:
+    """Enters what a resource outside a Bundle was decoded to: an item, a reject, or both."""
+    rejects = survey.loose_rejects.setdefault(source.group, [])
+    items = survey.loose.setdefault(source.group, [])
     placed = Item(
         item.resource,
         item.kind,

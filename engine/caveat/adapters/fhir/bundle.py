@@ -33,7 +33,7 @@ def sort(
     found: Decoded, *, source: str, wider: Index | None = None, pages: frozenset[str] = frozenset()
 ) -> tuple[Grouped, list[Reject]]:
     """The parts of a decoded Bundle; none of them when it is of another version or has no patient."""
-    empty = Grouped({}, [], Index())
+    empty = Grouped({}, [], [])
     other = next((item for item in found.items if item.version), None)
     if other is not None:
         return empty, [_other_version(other, source)]

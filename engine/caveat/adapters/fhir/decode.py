@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -25,7 +27,7 @@ _KINDS: Final = {shape: name for name, shape in READ.items()}
 
 
 # Types of which most resources hold no facts; those are dropped where they are decoded.
-_SIDE: Final[dict[str, Callable[[Any], bool]]] = {
+SIDE: Final[dict[str, Callable[[Any], bool]]] = {
     "Procedure": procedures.of_interest,
     "Encounter": lambda encounter: encounter.status == "in-progress",
 }
@@ -50,8 +52,7 @@ class Mend:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A resource as read, with where it stood. `resource` is None for a type that holds no facts."""
 
     resource: msgspec.Struct | None
@@ -81,15 +82,23 @@ def _skipped() -> dict[str, type[msgspec.Struct]]:
     return {name: msgspec.defstruct(f"_{name}", [], tag=name, tag_field="resourceType") for name in SKIPPED}
 
 
+def union(others: Mapping[str, type[msgspec.Struct]] | None = None) -> Any:
+    """Every resource type of R4 as one type; one that holds no facts is a struct without fields.
+
+    `others` are shapes to use in place of those of `types.READ`.
+    """
+    return functools.reduce(operator.or_, ({**READ, **(others or {})} | _skipped()).values())
+
+
 @lru_cache(maxsize=1)
 def _bundle() -> msgspec.json.Decoder[Any]:
-    import functools
-    import operator
-
-    union = functools.reduce(operator.or_, (*READ.values(), *_skipped().values()))
     entry = msgspec.defstruct(
         "Entry",
-        [("fullUrl", str | None, None), ("resource", union | None, None), ("request", Request | None, None)],
+        [
+            ("fullUrl", str | None, None),
+            ("resource", union() | None, None),
+            ("request", Request | None, None),
+        ],
     )
     bundle = msgspec.defstruct(
         "Bundle",
@@ -140,7 +149,7 @@ def bundle(data: bytes, *, depth: int = 0) -> Decoded:
 
 def _item(resource: msgspec.Struct, kind: str, url: str, path: str, mends: tuple[Mend, ...] = ()) -> Item:
     version = ""
-    if kind in _SIDE and not mends and not _SIDE[kind](resource):
+    if kind in SIDE and not mends and not SIDE[kind](resource):
         return Item(None, kind)
     if getattr(resource, "medication", None) is not None:
         version = "R5"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import timing, values
@@ -30,6 +33,11 @@ ROUTES: Final = {
     "372464004": "intradermal",
 }
 
+# Few instructions are given to many: what one says is found out once.
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(fhir.Dosage)
+_LONGEST: Final = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -53,8 +61,12 @@ def dosing(instructions: Sequence[fhir.Dosage] | None, log: Ledger, path: str) -
     if not instructions:
         return {}
     if len(instructions) == 1:
-        step = _step(instructions[0], log, path + "[0]")
-        return _fields(step)
+        key = _key(instructions[0])
+        if key is None:
+            return _fields(_step(instructions[0], log, path + "[0]"))
+        fields, said = _known(key)
+        said.repeat(log, path + "[0]")
+        return fields
     steps = [_step(one, log, f"{path}[{i}]") for i, one in enumerate(instructions)]
     sequences = [one.sequence for one in instructions]
     stepwise = len(set(sequences)) > 1
@@ -66,6 +78,22 @@ def dosing(instructions: Sequence[fhir.Dosage] | None, log: Ledger, path: str) -
     for number, step in zip(sequences, steps, strict=True):
         groups.setdefault(number, []).append(step)
     return _combined(list(groups.values()), steps, log, path)
+
+
+def _key(instruction: fhir.Dosage) -> bytes | None:
+    """The instruction as bytes; None for one that is too long to be kept, or holds too large a number."""
+    try:
+        key = _ENCODER.encode(instruction)
+    except OverflowError:
+        return None
+    return key if len(key) < _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _known(instruction: bytes) -> tuple[dict[str, Any], Ledger]:
+    """The fields of an instruction, and what is to be said of it with paths that begin at it."""
+    log = Ledger()
+    return _fields(_step(_DECODER.decode(instruction), log, "")), log
 
 
 def _fields(step: Step) -> dict[str, Any]:

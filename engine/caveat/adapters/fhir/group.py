@@ -23,6 +23,8 @@ PERSONAL: Final = ORDERED | {
     "Procedure",
 }
 
+_OF_ONE: Final = PERSONAL | {"Patient"}
+
 
 @dataclass(slots=True)
 class Part:
@@ -47,7 +49,8 @@ class Grouped:
 
     parts: dict[str, Part]
     rejects: list[Reject]
-    index: Index
+    shared: list[Item]
+    """Resources of nobody, which all parts may refer to."""
 
 
 def group(items: Iterable[Item], *, source: str, wider: Index | None = None) -> Grouped:
@@ -55,10 +58,13 @@ def group(items: Iterable[Item], *, source: str, wider: Index | None = None) -> 
 
     A resource whose patient is not in the source makes a part of its own, without a Patient, so
     that it is judged and shown. One that names no patient belongs to the only patient there is,
-    else it is rejected.
+    else it is rejected. References lead to the patient's own resources and to those of nobody, such
+    as a medicine; never to another patient's, so that it does not matter who else is in the source.
     """
     listed = list(items)
-    index = Index((i for i in listed if i.resource is not None), wider)
+    shared = [i for i in listed if i.resource is not None and i.kind not in _OF_ONE]
+    index = Index(shared, wider)
+    own: dict[str, Index] = {}
     parts: dict[str, Part] = {}
     names: dict[str, str] = {}
     common: list[Item] = []
@@ -68,12 +74,13 @@ def group(items: Iterable[Item], *, source: str, wider: Index | None = None) -> 
             identity = resource.id or item.url or f"{source or 'record'}#{number}"
             part = parts.setdefault(identity, Part(identity, sources=[source] if source else []))
             part.patients.append(item)
+            own.setdefault(identity, Index((), index)).add(item)
             for name in (
                 item.url,
                 f"Patient/{identity}",
                 identity,
                 f"urn:uuid:{identity}",
-                *_identifiers(resource),
+                *identifiers(resource),
             ):
                 if name:
                     names.setdefault(name, identity)
@@ -84,28 +91,33 @@ def group(items: Iterable[Item], *, source: str, wider: Index | None = None) -> 
     for item in listed:
         if item.kind not in PERSONAL or item.resource is None:
             continue
-        whose, why = _owner(item.resource, names, only)
+        whose, why = owner(item.resource, names, only)
         if whose is None:
             homeless.setdefault((item.kind, why), []).append(item)
             continue
-        part = parts.get(whose) or parts.setdefault(whose, Part(whose, sources=[source] if source else []))
-        part.items.append((item, index))
+        if whose not in parts:
+            parts[whose] = Part(whose, sources=[source] if source else [])
+            own[whose] = Index((), index)
+        part, mine = parts[whose], own[whose]
+        mine.add(item)
+        part.items.append((item, mine))
         part.assumed += why == "assumed"
     for part in parts.values():
         part.common = common
     return Grouped(
-        parts, [_homeless(kind, why, found, source) for (kind, why), found in homeless.items()], index
+        parts, [rejected(kind, why, found, source) for (kind, why), found in homeless.items()], shared
     )
 
 
-def _identifiers(resource: fhir.Patient) -> Iterable[str]:
+def identifiers(resource: fhir.Patient) -> Iterable[str]:
+    """The conditional references by which others may name this patient."""
     for one in resource.identifier or ():
         if one.value:
             yield f"Patient?identifier={one.system or ''}|{one.value}"
             yield f"Patient?identifier={one.value}"
 
 
-def _owner(resource: Any, names: dict[str, str], only: str | None) -> tuple[str | None, str]:
+def owner(resource: Any, names: dict[str, str], only: str | None) -> tuple[str | None, str]:
     """The patient's id, or None and the reason; `assumed` when the only patient stands in."""
     subject: fhir.Reference | None = getattr(resource, "subject", None) or getattr(resource, "patient", None)
     reference = subject.reference.strip() if subject is not None and subject.reference else None
@@ -131,7 +143,8 @@ def _owner(resource: Any, names: dict[str, str], only: str | None) -> tuple[str 
     return None, f"is about {shorten(reference, 60)}, which is no patient"
 
 
-def _homeless(kind: str, why: str, found: list[Item], source: str) -> Reject:
+def rejected(kind: str, why: str, found: list[Item], source: str) -> Reject:
+    """One Reject for all resources of a type that belong to nobody for the same reason."""
     first = found[0]
     identity = getattr(first.resource, "id", None)
     several = f" ({len(found)} of them)" if len(found) > 1 else ""

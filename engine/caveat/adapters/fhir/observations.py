@@ -69,7 +69,7 @@ def observations(
     for part, where, name in parts:
         topic = topic_of(part.code)
         is_fact = topic is None or not topic.startswith("context.")
-        if is_fact and bound is not None and (key := _unbound(part.code, bound)) is not None:
+        if is_fact and bound is not None and (key := first_unbound(part.code, bound)) is not None:
             if topic is None:
                 unbound.codes.add(key)
                 unbound.count += 1
@@ -117,7 +117,7 @@ def observations(
     return found
 
 
-def _unbound(concept: fhir.Concept | None, bound: Bound) -> tuple[str, str] | None:
+def first_unbound(concept: fhir.Concept | None, bound: Bound) -> tuple[str, str] | None:
     """The first code when there are codes and none is bound; without a code, text must decide later."""
     first = None
     if concept is not None:

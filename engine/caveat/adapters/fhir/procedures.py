@@ -35,16 +35,16 @@ def of_interest(resource: fhir.Procedure) -> bool:
 def _speaks_of_dialysis(concept: fhir.Concept | None) -> bool:
     if concept is None:
         return False
-    if concept.text and _worded(concept.text):
+    if concept.text and worded(concept.text):
         return True
     return any(
-        coding.code in DIALYSIS or (coding.display is not None and _worded(coding.display))
+        coding.code in DIALYSIS or (coding.display is not None and worded(coding.display))
         for coding in concept.coding or ()
     )
 
 
 @lru_cache(maxsize=4096)
-def _worded(text: str) -> bool:
+def worded(text: str) -> bool:
     return _WORDS.search(text) is not None
 
 

@@ -27,8 +27,11 @@ from caveat.facts.patient import Patient
 _Entry = tuple[Item, Index]
 
 
-def patient(part: Part, *, bound: Bound | None = None) -> Patient:
-    """The facts of one patient, with every oddity as a note and every unusable value as a problem."""
+def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None = None) -> Patient:
+    """The facts of one patient, with every oddity as a note and every unusable value as a problem.
+
+    `unbound` counts observations that were left out already, because no concept binds their codes.
+    """
     log = Ledger()
     chosen = _patient_resource(part, log)
     fields: dict[str, Any] = {"id": log.clean(part.id) or "?", "source": ", ".join(part.sources) or None}
@@ -37,7 +40,8 @@ def patient(part: Part, *, bound: Bound | None = None) -> Patient:
     else:
         fields.update(_person(chosen, log))
     _said_of_all(part, log)
-    unbound, said, complete, folder = Unbound(), Statements(), Completeness(), Folder()
+    unbound = Unbound() if unbound is None else unbound
+    said, complete, folder = Statements(), Completeness(), Folder()
     named: set[str] = set()
     procedures: list[Condition] = []
     lists: dict[str, list[Any]] = {"conditions": [], "allergies": [], "observations": []}

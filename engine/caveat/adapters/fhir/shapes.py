@@ -9,7 +9,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct as _Struct
+from msgspec import field
+
+
+class Struct(_Struct, omit_defaults=True, gc=False):
+    """A part of a resource: written without what is absent, and never part of a cycle of references."""
 
 
 class Coding(Struct):

@@ -25,6 +25,21 @@ READ: Final[dict[str, type[msgspec.Struct]]] = {
     "Procedure": fhir.Procedure,
 }
 
+# The shapes of READ as one type, told apart by resourceType.
+Readable = (
+    fhir.Patient
+    | fhir.Ordered
+    | fhir.Medication
+    | fhir.Substance
+    | fhir.Condition
+    | fhir.AllergyIntolerance
+    | fhir.Observation
+    | fhir.OperationOutcome
+    | fhir.List
+    | fhir.Encounter
+    | fhir.Procedure
+)
+
 # Resource types of R4 that hold no facts, decoded to nothing. Any other name takes the slower way.
 SKIPPED: Final = (
     "Account ActivityDefinition AdverseEvent Appointment AppointmentResponse AuditEvent Basic Binary "

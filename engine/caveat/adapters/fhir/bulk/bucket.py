@@ -1,0 +1,170 @@
+"""The second half of a bulk read: the patients of one bucket, by the code of the single-record reader."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caveat.adapters.documents import Document
+from caveat.adapters.fhir.bulk import quick
+from caveat.adapters.fhir.bulk.labs import Labs
+from caveat.adapters.fhir.bulk.plain import whole
+from caveat.adapters.fhir.bulk.rows import Frame, Native, PlainRun, frames
+from caveat.adapters.fhir.bulk.shelf import Shelf
+from caveat.adapters.fhir.bulk.state import State
+from caveat.adapters.fhir.group import Part, group
+from caveat.adapters.fhir.observations import Bound
+from caveat.adapters.fhir.record import patient
+from caveat.adapters.fhir.references import Index
+from caveat.adapters.read import joined, native
+from caveat.adapters.reject import Reject
+from caveat.adapters.sources import Source
+from caveat.adapters.survey import named_sources
+from caveat.facts.patient import Patient
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Bucket:
+    """One bucket in memory."""
+
+    def __init__(self, folder: Path, part: int, state: State, shelf: Shelf) -> None:
+        self._frames: list[Frame] = list(frames(folder / "rows.bin", state.last[part]))
+        self._labels = [stamp.label for stamp in state.stamps]
+        self._state, self._shelf = state, shelf
+
+    def patients(self, bound: Bound | None) -> Iterator[Patient]:
+        """Every patient in order of first appearance: Bundles, native records, then what stands apart."""
+        counts = self._named()
+        waiting: dict[str, list[Part]] = {}
+        runs = self._runs()
+        groups = [
+            self._parts(number, [*entries, *self._whole(runs.get(number, []))], counts)
+            for number, entries in sorted(self._entries(runs).items())
+        ]
+        yield from self._bundles(bound, counts, waiting)
+        for parts in groups:
+            for part in _ready(parts, counts, waiting):
+                yield patient(part, bound=bound)
+        for several in waiting.values():
+            yield from joined(several, bound)
+
+    def chunks(self, bound: Bound | None) -> Iterator[tuple[list[Patient], pa.Array | None]]:
+        """The same patients, some at a time; where a column of observations is given, theirs are in it."""
+        runs = self._runs()
+        groups = self._entries(runs)
+        counts = self._named()
+        if len(groups) != 1 or not runs:
+            yield from _some(self.patients(bound))
+            return
+        number, entries = next(iter(groups.items()))
+        labs = Labs(self._state.concepts, self._state.units, bound)
+        divided = quick.split(entries, runs[number], labs, set(counts), self._labels)
+        if divided is None:
+            yield from _some(self.patients(bound))
+            return
+        seen: dict[str, set[str]] = {}
+        for whose, file in set(zip(labs.whose, labs.file, strict=True)):
+            seen.setdefault(whose, set()).add(self._labels[file])
+        parts = self._parts(number, divided.entries, counts, seen)
+        waiting: dict[str, list[Part]] = {}
+        yield from _some(self._bundles(bound, counts, waiting))
+        yield from quick.read(_ready(parts, counts, waiting), divided, bound, self._labels)
+        for several in waiting.values():
+            yield from _some(joined(several, bound))
+
+    def _named(self) -> Counter[str]:
+        return Counter(name for frame in self._frames for name in frame.named)
+
+    def _bundles(
+        self, bound: Bound | None, counts: Counter[str], waiting: dict[str, list[Part]]
+    ) -> Iterator[Patient]:
+        """Patients of Bundles and native records; those with a further record wait."""
+        wider = self._index(None)
+        listed: list[Any] = [one for frame in self._frames for one in (*frame.parts, *frame.natives)]
+        listed.sort(key=lambda one: (one.file, one.order))
+        for one in listed:
+            if isinstance(one, Native):
+                yield self._native(one, counts)
+            else:
+                for part in _ready([one.part(wider, self._shelf)], counts, waiting):
+                    yield patient(part, bound=bound)
+
+    def _index(self, number: int | None) -> Index:
+        return self._shelf.index(number) if self._state.shelved else Index()
+
+    def _runs(self) -> dict[int, list[PlainRun]]:
+        found: dict[int, list[PlainRun]] = {}
+        for frame in self._frames:
+            for run in frame.plain:
+                found.setdefault(run.group, []).append(run)
+        return found
+
+    def _whole(self, runs: list[PlainRun]) -> Iterator[quick.Entry]:
+        """Plain observations as the items they were."""
+        concepts, units = self._state.concepts, self._state.units
+        for run in runs:
+            label = self._labels[run.file]
+            row: Any
+            for row in (*run.singles, *run.panels):
+                yield (run.file, row[0]), whole(row, concepts, units, label)
+
+    def _entries(self, runs: dict[int, list[PlainRun]]) -> dict[int, list[quick.Entry]]:
+        """Resources outside Bundles by group with their places, but for plain observations."""
+        found: dict[int, list[quick.Entry]] = {number: [] for number in runs}
+        for frame in self._frames:
+            for run in frame.runs:
+                found.setdefault(run.group, []).extend(run.items(self._labels[run.file]))
+            for row in frame.rows:
+                found.setdefault(row.group, []).append(((row.file, row.order), row.item()))
+        return found
+
+    def _parts(
+        self,
+        number: int,
+        entries: list[quick.Entry],
+        counts: Counter[str],
+        files: dict[str, set[str]] | None = None,
+    ) -> list[Part]:
+        """The parts of a group in the order of the input, each counted; `files` hold more of a patient."""
+        entries.sort(key=lambda entry: entry[0])
+        items = [item for _, item in entries]
+        items.extend(one.item() for one in self._state.common[number])
+        parts = list(group(items, source="", wider=self._index(number)).parts.values())
+        for part in parts:
+            part.sources = named_sources(part, () if files is None else files.get(part.id, ()))
+            counts[part.id] += 1
+        return parts
+
+    def _native(self, one: Native, counts: Counter[str]) -> Patient:
+        document = Document(one.data, "native", line=one.line, path=one.path)
+        read = native(document, Source(one.label, None, ""), counts)
+        if isinstance(read, Reject):
+            raise RuntimeError(f"a record that was read before cannot be read again: {read}")
+        return read
+
+
+def _ready(parts: list[Part], counts: Counter[str], waiting: dict[str, list[Part]]) -> Iterator[Part]:
+    """The parts that are the whole of a patient; the others wait for one another."""
+    for part in parts:
+        if counts[part.id] <= 1:
+            yield part
+        else:
+            waiting.setdefault(part.id, []).append(part)
+
+
+def _some(patients: Iterator[Patient]) -> Iterator[tuple[list[Patient], None]]:
+    """Patients in lists of bounded size."""
+    waiting: list[Patient] = []
+    size = 0
+    for one in patients:
+        waiting.append(one)
+        size += 10 + len(one.orders or ()) + len(one.conditions or ()) + len(one.observations or ())
+        if len(waiting) >= quick.CHUNK or size >= quick.LARGEST:
+            yield waiting, None
+            waiting, size = [], 0
+    if waiting:
+        yield waiting, None
