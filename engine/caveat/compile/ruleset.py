@@ -89,11 +89,11 @@ def load(path: str | Path | None = None, *, policy: str | Path | None = None, ca
     key = _fingerprint(root, concepts, policy_file)
     kept = _read_cache(key) if cache else None
     if kept is not None:
-        return _assemble(kept, root)
+        return assemble(kept, root)
     content = _compile(root, concepts, policy_file)
     if cache:
         _write_cache(key, content)
-    return _assemble(content, root)
+    return assemble(content, root)
 
 
 def _policy_of(base: Path) -> Path | None:
@@ -169,7 +169,8 @@ def _version(root: Path) -> str:
     return file.read_text(encoding="utf-8").strip() if file.is_file() else "0"
 
 
-def _assemble(content: dict[str, Any], root: Path) -> Ruleset:
+def assemble(content: dict[str, Any], root: Path) -> Ruleset:
+    """The ruleset of what was kept of it: program, vocabulary, policy and sources as plain data."""
     program = load_program(content["program"].encode())
     terminology = from_json(content["terminology"].encode())
     whole = json.dumps(
