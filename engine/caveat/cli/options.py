@@ -75,6 +75,53 @@ def format_option(function: F) -> F:
     )(function)
 
 
+def cohort_options(function: F) -> F:
+    """`--out` and what only goes with it."""
+    for option in reversed(
+        (
+            click.option(
+                "--out",
+                type=click.Path(path_type=Path),
+                metavar="DIR",
+                help="Screen a cohort into this folder: Parquet, run.json, report.html.",
+            ),
+            click.option("--resume", is_flag=True, help="Finish the run that was begun in --out."),
+            click.option(
+                "--because", is_flag=True, help="Write the deciding facts of each finding too (slower)."
+            ),
+            click.option(
+                "--jobs",
+                type=click.IntRange(1, 256),
+                metavar="N",
+                help="Processes that judge. Default: one a core.",
+            ),
+            click.option("--title", metavar="TEXT", help="Title of report.html."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def given(ctx: click.Context, name: str) -> bool:
+    """Whether the option was on the command line."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def refuse_mixed(ctx: click.Context, out: Path | None) -> None:
+    """A usage error for options that mean nothing with --out, or nothing without it."""
+    if out is None:
+        for name in ("resume", "because", "jobs", "title"):
+            if given(ctx, name):
+                raise click.UsageError(f"--{name} goes with --out DIR")
+        return
+    for name, why in (
+        ("form", "--format is for reports on stdout; --out writes Parquet. Give one of the two"),
+        ("verbose", "-v is for reports on stdout; --out writes all there is. Give one of the two"),
+    ):
+        if given(ctx, name):
+            raise click.UsageError(why)
+
+
 def day_or_today(as_of: int | None) -> int:
     """The day given, else today, which is then said on stderr."""
     if as_of is not None:

@@ -16,9 +16,12 @@ from caveat.cli.options import (
     EVALUATORS,
     SEVERITIES,
     as_of_option,
+    cohort_options,
     day_or_today,
     format_option,
+    given,
     load_rules,
+    refuse_mixed,
     rules_option,
     selection_option,
     starting,
@@ -60,6 +63,7 @@ Writer = Callable[["Report", "tuple[Product, ...]", "tuple[Product, ...]"], None
     help="The site's policy file. Default: the one of the ruleset.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Say more about each finding.")
+@cohort_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -73,6 +77,11 @@ def command(
     selection: Selection,
     policy: Path | None,
     verbose: bool,
+    out: Path | None,
+    resume: bool,
+    because: bool,
+    jobs: int | None,
+    title: str | None,
 ) -> None:
     """Judge patient records against the rules.
 
@@ -81,6 +90,9 @@ def command(
 
     One report a patient on stdout: alerts with their basis, what could not be assessed, and what was
     not recognised. Totals, and whatever was set aside, on stderr.
+
+    With --out a cohort of any size is screened into a folder instead, and PATH may be Parquet or an
+    OMOP database too: findings, patients and rejects as Parquet, run.json and report.html.
     """
     from caveat.cli.talk import say
     from caveat.cli.tally import Tally
@@ -88,6 +100,17 @@ def command(
 
     if second_opinion == evaluator:
         raise click.UsageError(f"--second-opinion needs another evaluator than {evaluator}")
+    refuse_mixed(ctx, out)
+    if out is not None:
+        from caveat.cli.cohort import Asked, screen_cohort
+
+        named = evaluator if given(ctx, "evaluator") else None
+        asked = Asked(
+            paths, out, resume, rules_path, policy, as_of, selection, because, named, second_opinion, jobs,
+            title, fail_on,
+        )  # fmt: skip
+        ctx.exit(screen_cohort(asked))
+    hint_at_columns(paths)
     day = day_or_today(as_of)
     with starting():
         import caveat.adapters
@@ -110,6 +133,15 @@ def command(
         raise
     say(tally.summary(rules, dt.date.fromordinal(day).isoformat()))
     ctx.exit(tally.code(fail_on))
+
+
+def hint_at_columns(paths: tuple[str, ...]) -> None:
+    """Say once how much input is screened sooner, where there is much of it."""
+    from caveat.cli.cohort import LARGE, large
+    from caveat.cli.talk import say
+
+    if large(paths):
+        say(f"more than {LARGE >> 20} MiB of input: --out DIR screens many at a time, and can be resumed")
 
 
 @dataclass(frozen=True, slots=True)

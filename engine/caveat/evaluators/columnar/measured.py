@@ -43,8 +43,9 @@ class Latest:
     """The latest value of a concept, a patient each.
 
     `state` is one of ABSENT, VALUE, NO_VALUE, HARD. `entry` is the place in `values` (-1 for none);
-    `low` and `high` the number in base units, which differ for several values of one day; `when`
-    is its date. `recorded` says whether there is any entry.
+    `low` and `high` the number in base units, which differ for several values of one day and for
+    comparators and ranges; `plain` where it is one number, `spanned` where the two ends say enough.
+    `when` is its date. `recorded` says whether there is any entry.
     """
 
     state: Any
@@ -52,6 +53,7 @@ class Latest:
     high: Floats
     when: Days
     plain: Bools
+    spanned: Bools
     several: Bools
     entry: Longs
     values: Values
@@ -237,9 +239,9 @@ class Observations:
         entry[rows[::-1]] = np.arange(len(rows) - 1, -1, -1)
         times = np.bincount(rows, minlength=count) if len(rows) else np.zeros(count, np.int64)
         several = np.zeros(count, np.bool_)
-        low, high = values.base, values.base
+        low, high, simple = self._spans(concept, values)
         first, last = values.when.first, values.when.last
-        usable, plain = values.usable, values.plain
+        usable, plain, spanned = values.usable, values.plain, simple
         if (times > 1).any():
             chosen = self._candidates(values, count)
             entry[rows[chosen[::-1]]] = chosen[::-1]
@@ -249,10 +251,12 @@ class Observations:
             tied = chosen[several[rows[chosen]]]
             kept = entry[rows[tied]]
             low, high, first, last = low.copy(), high.copy(), first.copy(), last.copy()
-            usable, plain = usable.copy(), plain.copy()
+            usable, plain, spanned = usable.copy(), plain.copy(), spanned.copy()
+            least, most = low[tied], high[tied]
             with np.errstate(invalid="ignore"):
-                np.minimum.at(low, kept, values.base[tied])
-                np.maximum.at(high, kept, values.base[tied])
+                np.minimum.at(low, kept, least)
+                np.maximum.at(high, kept, most)
+            np.logical_and.at(spanned, kept, simple[tied] | ~values.usable[tied])
             np.minimum.at(first, kept, values.when.first[tied])
             np.maximum.at(last, kept, values.when.last[tied])
             np.logical_and.at(usable, kept, values.usable[tied])
@@ -260,13 +264,33 @@ class Observations:
         held = entry >= 0
         at = entry[held]
         state[held] = np.where(usable[at], VALUE, NO_VALUE)
-        state[several & (state == VALUE) & ~_spread(plain, at, held)] = HARD
+        state[several & (state == VALUE) & ~_spread(spanned, at, held)] = HARD
         least, most = np.full(count, np.nan), np.full(count, np.nan)
         least[held], most[held] = low[at], high[at]
-        simple = _spread(plain, at, held)
+        number, ranged = _spread(plain, at, held), _spread(spanned, at, held)
         begin, end = np.full(count, NONE, np.int32), np.full(count, NONE, np.int32)
         begin[held], end[held] = first[at], last[at]
-        return Latest(state, least, most, Days.of(begin, end), simple, several, entry, values)
+        return Latest(state, least, most, Days.of(begin, end), number, ranged, several, entry, values)
+
+    def _spans(self, concept: str, values: Values) -> tuple[Floats, Floats, Bools]:
+        """Both ends of each value in base units, NaN for open above; and where they say enough.
+
+        An end that is not itself included is told from one that is by comparing exactly near a bound.
+        """
+        import numpy as np
+
+        odd = np.flatnonzero(values.usable & ~values.plain).tolist()
+        if not odd:
+            return values.base, values.base, values.plain
+        low, high, simple = values.base.copy(), values.base.copy(), values.plain.copy()
+        for place in odd:
+            interval = self.scales.interval(concept, values.quantity(place))
+            if interval is None or interval.low is None:
+                continue
+            low[place] = float(interval.low)
+            high[place] = np.nan if interval.high is None else float(interval.high)
+            simple[place] = True
+        return low, high, simple
 
     def _candidates(self, values: Values, count: int) -> Longs:
         """The entries that may be the latest one of their patient, in order."""

@@ -67,12 +67,12 @@ def _reproductive(leaf: ChoiceLeaf, facts: Facts) -> Truths:
     outside = (years >= 0) & ((most < CHILDBEARING[0]) | (years >= CHILDBEARING[1])) & ~mentioned
     absent = (recorded.low == 0) & (facts.completeness("conditions") == 0)
     found[outside | absent] = 0
+    # a doubtful mention, or any mention in a man, leaves it open
+    found[mentioned] = -1
     found[(recorded.low == 2) & ~male] = 1
-    found[male] = 0
+    found[male & ~mentioned] = 0
     found[~unstated] = stated[~unstated]
-    # a doubtful mention, or a mention in a man, is judged alone; so is an age that is not plain
-    hard = unstated & mentioned & ((recorded.low != 2) | male)
-    hard |= unstated & unsure & ~male & (recorded.low != 2)
+    hard = unstated & unsure & ~male & ~mentioned
     yes, no = "true" in leaf.values, "false" in leaf.values
     return alone(_yes_or_no(found, yes, no), hard, leaf.fact)
 

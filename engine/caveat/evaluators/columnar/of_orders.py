@@ -12,13 +12,14 @@ from caveat.compile.nodes import (
     OrderIsLeaf,
     OrderNumberLeaf,
 )
-from caveat.evaluators.columnar.arrays import field, flags, lists
+from caveat.evaluators.columnar.arrays import Lists, combined, field, flags, lists, words
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.columnar.orders import REMOVED
+from caveat.evaluators.columnar.orders import REMOVED, Coded
 from caveat.evaluators.columnar.ranges import compare, compare_span
 from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
 from caveat.facts.measure import Measure
 from caveat.facts.numbers import WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD
+from caveat.terminology.concepts import ConditionMatch
 from caveat.units import parse_unit
 
 SECONDS = 86_400.0
@@ -44,8 +45,8 @@ def _order_is(leaf: OrderIsLeaf, facts: Facts, frame: Frame, at: Any) -> Truths:
     if leaf.prop in ("purpose", "status"):
         found = orders.words(leaf.prop)
         default = "treatment" if leaf.prop == "purpose" else None
-        words = [default if text in (None, "unknown") else text for text in found.texts()]
-        table = [1 if word is None else 2 if word in leaf.values else 0 for word in words]
+        said = [default if text in (None, "unknown") else text for text in found.texts()]
+        table = [1 if word is None else 2 if word in leaf.values else 0 for word in said]
         return plain(np.array(table, np.int8)[found.codes[at]], leaf.prop)
     if leaf.prop in ("as_needed", "tapered"):
         wanted = ["true" in leaf.values, "false" in leaf.values]
@@ -83,7 +84,6 @@ def _shares(facts: Facts, at: Any, others: Any) -> Any:
     orders = facts.orders
     products = orders.products
     width = len(facts.known.catalogue.names)
-    numbers = facts.known.catalogue.number
     several = products.several[products.codes]
     counted = np.zeros(len(at), np.int64)
     keys = orders.rows[others].astype(np.int64) * (width + 1) + products.first[products.codes[others]] + 1
@@ -93,26 +93,16 @@ def _shares(facts: Facts, at: Any, others: Any) -> Any:
     counted = np.searchsorted(ordered, own, "right") - np.searchsorted(ordered, own, "left")
     itself = np.isin(at, others) & ~several[at]
     counted = counted - itself
-    many = np.flatnonzero(several[others])
-    if len(many) or several[at].any():
-        for place in range(len(at)):
-            mine = products.views[products.codes[at[place]]].ingredients
-            low, high = (
-                orders.lists.starts[orders.rows[at[place]]],
-                orders.lists.starts[orders.rows[at[place]] + 1],
-            )
-            near = others[np.searchsorted(others, low) : np.searchsorted(others, high)]
-            if not several[at[place]] and not several[near].any():
-                continue
-            names = {numbers[name] for name in mine}
-            counted[place] = sum(
-                1
-                for other in near.tolist()
-                if other != at[place]
-                and not names.isdisjoint(
-                    numbers[name] for name in products.views[products.codes[other]].ingredients
-                )
-            )
+    mixed = np.zeros(facts.count, np.bool_)
+    mixed[orders.rows[others[several[others]]]] = True
+    for place in np.flatnonzero(several[at] | mixed[orders.rows[at]]).tolist():
+        mine = set(products.views[products.codes[at[place]]].ingredients)
+        row = orders.rows[at[place]]
+        low, high = np.searchsorted(others, orders.lists.starts[row : row + 2])
+        counted[place] = sum(
+            other != at[place] and not mine.isdisjoint(products.views[products.codes[other]].ingredients)
+            for other in others[low:high].tolist()
+        )
     return counted
 
 
@@ -173,7 +163,8 @@ def _per_weight(leaf: OrderNumberLeaf, facts: Facts, frame: Frame, at: Any) -> T
     light, heavy, rough = (part[frame.rows] for part in current_weight(facts))
     # the base unit of mass is the gram; a weight is kept in base units of the kilogram
     grams = 1000.0 / KILOGRAM
-    truth, close = compare(low / (heavy * grams), high / (light * grams), leaf.target)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        truth, close = compare(low / (heavy * grams), high / (light * grams), leaf.target)
     known = ~np.isnan(low) & ~np.isnan(heavy)
     truth[~known | ~np.array(fits, np.bool_)[inverse]] = 1
     odd = np.array(hard, np.bool_)[inverse] | (rough & ~np.isnan(low)) | (close & known)
@@ -213,7 +204,7 @@ def latest_number(facts: Facts, concept: str, within: Any) -> tuple[Any, Any, An
     if within is not None:
         unknown |= found.recorded & (found.when.first < facts.as_of - within)
     low, high = np.where(unknown, np.nan, found.low), np.where(unknown, np.nan, found.high)
-    return low, high, (found.state == 3) | (~unknown & ~found.plain)
+    return low, high, (found.state == 3) | (~unknown & ~found.spanned)
 
 
 def _lasting(prop: str, facts: Facts, at: Any) -> tuple[Any, Any]:
@@ -265,27 +256,34 @@ def indication(leaf: IndicationLeaf, facts: Facts, frame: Frame) -> Truths:
     some = held.lengths[at] > 0
     if not some.any():
         return plain(np.ones(len(at), np.int8), "indication")
+    given, matches = _indications(facts, held)
     wanted = frozenset(leaf.sets)
-    truth = np.ones(len(at), np.int8)
-    for place in np.flatnonzero(some).tolist():
-        low, high = int(held.starts[at[place]]), int(held.starts[at[place] + 1])
-        truth[place] = _indicated(facts, held.items[low:high].to_pylist(), wanted)
-    found = plain(truth, "indication")
-    return found.negated() if leaf.negated else found
+    # 4 in a set, 2 may be or is not recognised, 1 is something else
+    table = np.array(
+        [4 if m.sets & wanted else 2 if m.possible & wanted or not m.recognised else 1 for m in matches],
+        np.int8,
+    )
+    said = np.zeros(len(facts.orders.rows), np.int8)
+    np.bitwise_or.at(said, held.rows, table[given])
+    found = said[at]
+    truth = np.where(found >= 4, 2, np.where((found == 1), 0, 1)).astype(np.int8)
+    indicated = plain(truth, "indication")
+    return indicated.negated() if leaf.negated else indicated
 
 
-def _indicated(facts: Facts, entries: list[Any], wanted: frozenset[str]) -> int:
-    from caveat.terminology.codes import Code
-
-    matches = []
-    for entry in entries:
-        codes = tuple(
-            Code(c["system"] or "", c["code"] or "", c["display"] or "") for c in entry["codes"] or ()
-        )
-        matches.append(facts.known.concepts.condition((codes, entry["text"])))
-    if any(m.sets & wanted for m in matches):
-        return 2
-    return 1 if any(m.possible & wanted or not m.recognised for m in matches) else 0
+def _indications(facts: Facts, held: Lists) -> tuple[Any, list[ConditionMatch]]:
+    """The concept of each recorded indication, and the value sets of each concept."""
+    if "indications" not in facts.memo:
+        coded, text = Coded(field(held.items, "codes")), words(field(held.items, "text"))
+        each = combined(held.count, (coded.codes, coded.width), (text.codes, text.width))
+        texts = text.texts()
+        matches = [
+            facts.known.concepts.condition((coded.at(place), texts[text.codes[place]]))
+            for place in each.first.tolist()
+        ]
+        facts.memo["indications"] = each.codes, matches
+    found: tuple[Any, list[ConditionMatch]] = facts.memo["indications"]
+    return found
 
 
 def known_of_order(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:

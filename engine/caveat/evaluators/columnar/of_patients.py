@@ -218,8 +218,13 @@ def _clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any
         odd = np.ones(facts.count, np.bool_)
     hard |= estimate & odd
     unit = (1 / KILOGRAM) / 72 * MG_DL * ML_MIN
-    lowest = (140 - most) * light / largest * unit * np.where(sex == 0, 1.0, 0.85)
-    highest = (140 - years) * heavy / least * unit * np.where(sex == 1, 0.85, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lowest = (140 - most) * light / largest * unit * np.where(sex == 0, 1.0, 0.85)
+        highest = (140 - years) * heavy / least * unit * np.where(sex == 1, 0.85, 1.0)
+    # an end that is open above makes the other one 0 or open
+    measured_all = ~np.isnan(least) & ~np.isnan(light)
+    lowest = np.where(measured_all & np.isnan(lowest), 0.0, lowest)
+    highest = np.where(np.isfinite(highest), highest, np.nan)
     # the formula is for adults: an age that may be under 18 gives nothing
     child = years < 18
     # an estimate that cannot be had leaves an older measured value standing
@@ -297,7 +302,12 @@ def _known_egfr(facts: Facts) -> tuple[Any, Any]:
     sex = facts.word("sex", ("male", "female"))
     estimate = given.recorded & ~measured.recorded
     usable = (given.state == 1) & (years >= 18) & (sex >= 0)
-    odd = unsure | (given.state == 3) | ((given.state == 1) & ~given.plain)
+    odd = (
+        unsure
+        | (given.state == 3)
+        | ((given.state == 1) & ~given.plain)
+        | (given.several & (given.low != given.high))
+    )
     odd |= (years >= 0) & (years < 18) & (most >= 1) & facts.observations.latest("height").recorded
     odd |= most > OLDEST
     hard = (measured.state == 3) | (estimate & odd)

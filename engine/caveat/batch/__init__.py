@@ -1,0 +1,1 @@
+"""Runs over cohorts: parts in several processes, results as Parquet, taken up again after anything."""
