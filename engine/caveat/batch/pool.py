@@ -163,8 +163,13 @@ def _started(lock: int) -> Worker:
 
 
 def _few_threads() -> dict[str, str]:
-    """Processes share the cores: libraries in them start no threads of their own for arithmetic."""
-    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS"), "1")
+    """Processes share the cores: libraries in them start no threads of their own for arithmetic.
+
+    Arrow takes its memory from the system's allocator: its own gives memory back so eagerly that a
+    first pass over a large part spent as long in the kernel as in reading (measured).
+    """
+    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS"), "1")
+    return {**alone, "ARROW_DEFAULT_MEMORY_POOL": os.environ.get("ARROW_DEFAULT_MEMORY_POOL", "system")}
 
 
 def _stop(worker: Worker) -> None:
