@@ -153,3 +153,25 @@ def test_a_piece_of_a_name_means_nothing(terminology: Terminology, word: str) ->
     found = resolve(terminology, (), word)
     assert found.ingredients == ()
     assert found.unrecognised
+
+
+def plain_distance(a: str, b: str) -> int:
+    """Optimal string alignment by its definition."""
+    before: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
+
+
+@given(st.text("abcé", max_size=12), st.text("abcé", max_size=12), st.integers(0, 4))
+def test_edits_are_counted_as_they_are_defined(a: str, b: str, bound: int) -> None:
+    wanted = plain_distance(a, b)
+    found = distance(a, b, bound)
+    assert found == wanted or (found > bound and wanted > bound)

@@ -21,10 +21,10 @@ from caveat.errors import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-A_PART: Final = 65_536
+A_PART: Final = 49_152
 """Rows of a part, more or less: a part holds whole row groups, or an even share of one that was laid down."""
 
-A_BATCH: Final = 65_536
+A_BATCH: Final = 49_152
 _BUFFER: Final = 1 << 20
 
 

@@ -63,6 +63,7 @@ class Catalogue:
         self.terminology = terminology
         self.names: list[str] = sorted(terminology.tables.ingredients)
         self.number = {name: index for index, name in enumerate(self.names)}
+        self._blank = Order.model_construct(id="")
         self._products: dict[ProductKey, Product] = {}
         self._code_lists: dict[tuple[Code, ...], int] = {}
         self._name_lists: dict[tuple[str, ...] | None, int] = {}
@@ -99,10 +100,8 @@ class Catalogue:
 
     def _read(self, key: ProductKey, codes: tuple[Code, ...], named: tuple[str, ...] | None) -> Product:
         text, _, _, route, form = key
-        order = Order.model_construct(
-            id="", text=text, codes=codes, ingredients=named, route=route, form=form
-        )
-        view = identify(order, self.terminology, 1, "active")
+        said = {"text": text, "codes": codes, "ingredients": named, "route": route, "form": form}
+        view = identify(self._blank.model_copy(update=said), self.terminology, 1, "active")
         first = self.number[view.ingredients[0]] if view.ingredients else -1
         resolution = view.resolution
         return Product(
