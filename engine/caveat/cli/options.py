@@ -81,9 +81,13 @@ def cohort_options(function: F) -> F:
         (
             click.option(
                 "--out",
-                type=click.Path(path_type=Path),
                 metavar="DIR",
                 help="Screen a cohort into this folder: Parquet, run.json, report.html.",
+            ),
+            click.option(
+                "--spark",
+                metavar="MASTER",
+                help="Screen on Spark, past one machine: local[4], spark://HOST:7077, yarn.",
             ),
             click.option("--resume", is_flag=True, help="Finish the run that was begun in --out."),
             click.option(
@@ -107,10 +111,10 @@ def given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
-def refuse_mixed(ctx: click.Context, out: Path | None) -> None:
+def refuse_mixed(ctx: click.Context, out: str | None) -> None:
     """A usage error for options that mean nothing with --out, or nothing without it."""
     if out is None:
-        for name in ("resume", "because", "jobs", "title"):
+        for name in ("spark", "resume", "because", "jobs", "title"):
             if given(ctx, name):
                 raise click.UsageError(f"--{name} goes with --out DIR")
         return

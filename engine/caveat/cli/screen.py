@@ -77,7 +77,8 @@ def command(
     selection: Selection,
     policy: Path | None,
     verbose: bool,
-    out: Path | None,
+    out: str | None,
+    spark: str | None,
     resume: bool,
     because: bool,
     jobs: int | None,
@@ -92,7 +93,8 @@ def command(
     not recognised. Totals, and whatever was set aside, on stderr.
 
     With --out a cohort of any size is screened into a folder instead, and PATH may be Parquet or an
-    OMOP database too: findings, patients and rejects as Parquet, run.json and report.html.
+    OMOP database too: findings, patients and rejects as Parquet, run.json and report.html. --spark runs it
+    past one machine.
     """
     from caveat.cli.talk import say
     from caveat.cli.tally import Tally
@@ -106,9 +108,13 @@ def command(
 
         named = evaluator if given(ctx, "evaluator") else None
         asked = Asked(
-            paths, out, resume, rules_path, policy, as_of, selection, because, named, second_opinion, jobs,
-            title, fail_on,
+            paths, Path(out), resume, rules_path, policy, as_of, selection, because, named, second_opinion,
+            jobs, title, fail_on,
         )  # fmt: skip
+        if spark is not None:
+            from caveat.cli.spark import screen_on_spark
+
+            ctx.exit(screen_on_spark(asked, master=spark, out=out))
         ctx.exit(screen_cohort(asked))
     hint_at_columns(paths)
     day = day_or_today(as_of)
