@@ -50,6 +50,17 @@ def test_the_misspelt_drug_is_named_with_candidates(tmp_path: Path) -> None:
     assert "Did you mean baclofen" in printed
 
 
+def test_a_cohort_in_two_commands(tmp_path: Path) -> None:
+    body = next(body for body in blocks("") if "--out results" in body)
+    setting_up, screening = body.strip().splitlines()
+    assert setting_up == "make screen"
+    words = screening.removeprefix(".venv/bin/").replace("--out results", f"--out {tmp_path / 'results'}")
+    done = run(words, tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "results").iterdir()}
+    assert {"findings.parquet", "patients.parquet", "rejects.parquet", "run.json", "report.html"} <= names
+
+
 @pytest.mark.parametrize("body", blocks("python"))
 def test_python_example_holds(body: str) -> None:
     exec(compile(body, "README.md", "exec"), {})
