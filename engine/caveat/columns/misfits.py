@@ -5,48 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 from caveat.columns import schema
 from caveat.columns.build import DATES
 from caveat.errors import InputError
-
-# What others call these columns and fields.
-_SYNONYMS: Final = {
-    "patient_id": "id",
-    "person_id": "id",
-    "subject_id": "id",
-    "mrn": "id",
-    "medications": "orders",
-    "drugs": "orders",
-    "prescriptions": "orders",
-    "meds": "orders",
-    "diagnoses": "conditions",
-    "problem_list": "conditions",
-    "labs": "observations",
-    "measurements": "observations",
-    "dob": "birth_date",
-    "birthdate": "birth_date",
-    "date_of_birth": "birth_date",
-    "gender": "sex",
-    "crcl": "creatinine_clearance",
-    "clearance": "creatinine_clearance",
-    "gfr": "egfr",
-    "breastfeeding": "lactating",
-    "pregnancy": "pregnant",
-    "name": "text",
-    "drug": "text",
-    "medication": "text",
-    "substance": "text",
-    "start_date": "start",
-    "end": "stop",
-    "end_date": "stop",
-    "stop_date": "stop",
-    "prn": "as_needed",
-    "date": "at",
-    "units": "unit",
-    "vocabulary": "system",
-}
+from caveat.facts.strict import SYNONYMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +30,7 @@ def closest(name: str, known: Sequence[str]) -> str:
     if name.startswith("__index_level_"):
         return "It is the index of a data frame: write without it (index=False)"
     plain = name.strip().lower().replace("-", "_").replace(" ", "_")
-    guess = plain if plain in known else _SYNONYMS.get(plain)
+    guess = plain if plain in known else SYNONYMS.get(plain)
     close = [guess] if guess in known else get_close_matches(plain, known, n=1, cutoff=0.6)
     meant = f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(known)}."
     return f"{meant} Begin the name with x_ to have it left out"

@@ -12,8 +12,8 @@ from caveat.columns import schema
 from caveat.columns.build import DATES
 from caveat.columns.records import exact
 from caveat.dates import parse_when
-from caveat.facts import clinical
 from caveat.facts.patient import Measurement, Patient
+from caveat.facts.strict import LISTED
 from caveat.facts.values import Quantity
 from caveat.terminology.codes import Code
 
@@ -23,20 +23,7 @@ if TYPE_CHECKING:
 Make = Callable[[int], Any]
 """The value of one position."""
 
-_MODELS: Final[dict[str, type[BaseModel]]] = {
-    "orders": clinical.Order,
-    "conditions": clinical.Condition,
-    "allergies": clinical.Allergy,
-    "observations": clinical.Observation,
-    "context": clinical.Context,
-    "complete": clinical.Lists,
-    "notes": clinical.Note,
-    "problems": clinical.Problem,
-    "indication": clinical.Coded,
-    "reactions": clinical.Coded,
-    "answer": clinical.Coded,
-}
-_LAZY: Final = _MODELS.keys() - {"indication", "reactions", "answer"}
+_LAZY: Final = LISTED.keys() - {"indication", "reactions", "answer"}
 _SET = object.__setattr__
 _BLOCK: Final = 32
 
@@ -125,7 +112,7 @@ def _maker(name: str, array: pa.Array, default: Any) -> Make:
     """Records, or tuples of records, that are built only for the rows asked for."""
     import pyarrow as pa
 
-    model = _MODELS[name]
+    model = LISTED[name]
     valid = array.is_valid().to_pylist()
     if pa.types.is_struct(array.type):
         one = _struct(model, array)
@@ -161,7 +148,7 @@ def _values(name: str, array: pa.Array, default: Any) -> list[Any]:
 
     kind = array.type
     if pa.types.is_list(kind):
-        items = _values("", array.flatten(), None) if name not in _MODELS else _each(name, array.flatten())
+        items = _values("", array.flatten(), None) if name not in LISTED else _each(name, array.flatten())
         ends, valid = _ends(array), array.is_valid().to_pylist()
         spans = zip(valid, ends[:-1], ends[1:], strict=True)
         return [tuple(items[begin:end]) if there else default for there, begin, end in spans]
@@ -176,7 +163,7 @@ def _values(name: str, array: pa.Array, default: Any) -> list[Any]:
     valid = array.is_valid().to_pylist()
     if kind == schema.quantity():
         return [_quantity(*one) if there else None for there, *one in zip(valid, *parts, strict=True)]
-    if name in _MODELS:
+    if name in LISTED:
         each = _each(name, array)
         return [one if there else None for there, one in zip(valid, each, strict=True)]
     one_of = _struct(Measurement, array)
@@ -184,7 +171,7 @@ def _values(name: str, array: pa.Array, default: Any) -> list[Any]:
 
 
 def _each(name: str, array: pa.Array) -> list[Any]:
-    make = _struct(_MODELS[name], array)
+    make = _struct(LISTED[name], array)
     return [make(position) for position in range(len(array))]
 
 

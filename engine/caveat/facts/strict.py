@@ -15,7 +15,7 @@ from caveat.facts import clinical
 from caveat.facts.patient import Measurement, Patient
 from caveat.facts.values import IMPOSSIBLE
 
-_MODELS: Final[dict[str, type[BaseModel]]] = {
+LISTED: Final[dict[str, type[BaseModel]]] = {
     "orders": clinical.Order,
     "conditions": clinical.Condition,
     "allergies": clinical.Allergy,
@@ -27,14 +27,14 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "indication": clinical.Coded,
     "reactions": clinical.Coded,
     "answer": clinical.Coded,
-    "weight": Measurement,
-    "height": Measurement,
-    "serum_creatinine": Measurement,
-    "creatinine_clearance": Measurement,
-    "egfr": Measurement,
 }
-# What others call these fields.
-_SYNONYMS: Final = {
+"""The model of each field that holds records of its own."""
+
+_MODELS: Final[dict[str, type[BaseModel]]] = {
+    **LISTED,
+    **dict.fromkeys(("weight", "height", "serum_creatinine", "creatinine_clearance", "egfr"), Measurement),
+}
+SYNONYMS: Final = {
     "medications": "orders",
     "drugs": "orders",
     "prescriptions": "orders",
@@ -46,7 +46,11 @@ _SYNONYMS: Final = {
     "dob": "birth_date",
     "birthdate": "birth_date",
     "gender": "sex",
+    "date_of_birth": "birth_date",
     "patient_id": "id",
+    "person_id": "id",
+    "subject_id": "id",
+    "mrn": "id",
     "crcl": "creatinine_clearance",
     "clearance": "creatinine_clearance",
     "gfr": "egfr",
@@ -56,10 +60,16 @@ _SYNONYMS: Final = {
     "drug": "text",
     "medication": "text",
     "substance": "text",
+    "start_date": "start",
     "end": "stop",
+    "end_date": "stop",
+    "stop_date": "stop",
     "prn": "as_needed",
     "date": "at",
+    "units": "unit",
+    "vocabulary": "system",
 }
+"""What others call the fields of a record."""
 
 
 # The measurements that a record states by name, with the unit that a hint shows.
@@ -200,7 +210,7 @@ def _unknown_key(where: tuple[int | str, ...]) -> str:
         model = _MODELS.get(str(step), model)
     names = list(model.model_fields)
     plain = key.lower().replace("-", "_").replace(" ", "_")
-    guess = _SYNONYMS.get(plain)
+    guess = SYNONYMS.get(plain)
     close = [guess] if guess in names else get_close_matches(plain, names, n=1, cutoff=0.6)
     meant = f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(names)}"
     return f"{shorten(key, 40)!r} is not a field of {model.__name__.lower()}{meant}"
