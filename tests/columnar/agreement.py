@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
-
 import caveat
 from caveat.columns.records import to_batch
 from caveat.compile.ruleset import Ruleset
@@ -76,23 +74,3 @@ def compare(
 def findings(screened: Screened, first: int = 0) -> list[dict[str, Any]]:
     """The findings, rows counted from `first`."""
     return [{**row, "row": row["row"] + first} for row in screened.findings.to_pylist()]
-
-
-def encoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with every word dictionary-encoded, as Parquet can be read."""
-    columns = [batch.column(0), *(_encoded(column) for column in batch.columns[1:])]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-
-def _encoded(array: pa.Array) -> pa.Array:
-    kind = array.type
-    if pa.types.is_string(kind):
-        return array.dictionary_encode()
-    if pa.types.is_struct(kind):
-        children = [_encoded(child) for child in array.flatten()]
-        fields = [pa.field(f.name, c.type) for f, c in zip(kind, children, strict=True)]
-        return pa.StructArray.from_arrays(children, fields=fields, mask=array.is_null())
-    if pa.types.is_list(kind):
-        items = _encoded(array.values)
-        return pa.ListArray.from_arrays(array.offsets, items, mask=array.is_null())
-    return array

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from caveat.adapters import read_records
 from caveat.authoring.cases import read_all
+from caveat.columns.encoding import encoded
 from caveat.columns.records import to_batch
 from caveat.compile import nodes
 from caveat.compile.program import Program
@@ -26,7 +27,7 @@ from caveat.evaluators.columnar import Columnar, screening
 from caveat.evaluators.columnar.judging import judge
 from caveat.facts.patient import Patient
 from caveat.rules.diagnostics import Problems
-from columnar.agreement import compare, differences, encoded, findings, numbered
+from columnar.agreement import compare, differences, findings, numbered
 from strategies import patients, programs
 from strategies import vocabulary as v
 from strategies.sources import Seeded
@@ -120,6 +121,7 @@ def test_another_cut_order_or_encoding_gives_the_same(seed: int, random: Any) ->
     batch = to_batch(records)
     whole = findings(columnar.screen(batch))
     assert findings(columnar.screen(encoded(batch))) == whole
+    assert encoded(batch).cast(batch.schema).equals(batch)
     cuts = sorted({0, batch.num_rows, *(random.randrange(batch.num_rows) for _ in range(3))})
     parts = []
     for low, high in itertools.pairwise(cuts):
