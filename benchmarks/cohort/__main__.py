@@ -29,7 +29,7 @@ from benchmarks.results import Aim, Section, _version, machine, table
 RESULTS = Path(__file__).parents[1] / "COHORTS.md"
 QUICK = Sizes(patients=2_000, batch=1_000, rounds=1, pairs=(1_000,), sample=20, neutral=60)
 FULL = Sizes(
-    patients=200_000, batch=50_000, rounds=5, pairs=(10_000, 100_000, 250_000), sample=200, neutral=1_000
+    patients=200_000, batch=200_000, rounds=5, pairs=(10_000, 100_000, 250_000), sample=200, neutral=1_000
 )
 SECTIONS = ("kernel", "peers", "files")
 _PACKAGES = ("pyarrow", "numpy", "duckdb", "polars", "durable_rules", "zen-engine", "clipspy")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
 
-SPARSEST = 4
+SPARSEST = 1
 """Combinations an entry up to which dense codes are found by a table, not by hashing."""
 
 

@@ -188,19 +188,20 @@ def _of_drugs(found: Found, facts: Facts, labels: Labels) -> Any:
     names = facts.known.catalogue.names
     if not len(orders.rows):
         return _listed(np.zeros(found.count, np.int32), [()])
-    first, several = np.append(products.first, -1), np.append(products.several, False)
-    blank = np.append(products.first < 0, False)
-    one = np.where(found.first < 0, len(products.views), products.codes[found.first])
-    two = np.where(found.second < 0, len(products.views), products.codes[found.second])
-    a, b = first[one], first[two]
-    odd = several[one] | several[two] | blank[one] | blank[two]
-    # of a product of several ingredients a rule about one names that one
-    lone = labels.lone(facts.known.catalogue.number)[:, found.rule]
-    plain = odd & (lone[0] >= 0) & ((lone[1] >= 0) | (found.second < 0)) & (found.first >= 0)
-    a = np.where(plain, lone[0], a)
-    b = np.where(plain & (found.second >= 0), lone[1], b)
-    b = np.where(a == b, -1, b)
-    odd &= ~plain
+    # a rule about one ingredient on each side names those, whatever else a product holds
+    lone = labels.lone(facts.known.catalogue.number)
+    a, b = lone[0][found.rule], lone[1][found.rule]
+    odd = np.zeros(found.count, np.bool_)
+    others = np.flatnonzero((a < 0) | ((b < 0) & (found.second >= 0)) | (found.first < 0))
+    one, two = _products_of(found.first, facts), _products_of(found.second, facts)
+    b[found.second < 0] = -1
+    if len(others):
+        first, several = np.append(products.first, -1), np.append(products.several, False)
+        blank = np.append(products.first < 0, False)
+        own, other = one(others), two(others)
+        a[others], b[others] = first[own], first[other]
+        odd[others] = several[own] | several[other] | blank[own] | blank[other]
+    b[a == b] = -1
     sizes = (a >= 0).astype(np.int32) + (b >= 0)
     lists = _odd_drugs(found, np.flatnonzero(odd), one, two, products.views, labels) if odd.any() else {}
     for place, drugs in lists.items():
@@ -218,14 +219,29 @@ def _of_drugs(found: Found, facts: Facts, labels: Labels) -> Any:
     return pa.ListArray.from_arrays(pa.array(ends), _coded(flat, names))
 
 
+def _products_of(orders: Any, facts: Facts) -> Any:
+    """The product of the orders of some findings; one past the last product where there is none."""
+    import numpy as np
+
+    products = facts.orders.products
+
+    def of(places: Any) -> Any:
+        chosen = orders[places]
+        return np.where(chosen < 0, len(products.views), products.codes[chosen])
+
+    return of
+
+
 def _odd_drugs(
     found: Found, places: Any, one: Any, two: Any, views: list[OrderView], labels: Labels
 ) -> dict[int, tuple[str, ...]]:
     """The ingredients of findings on products of several ingredients, or of none that is known."""
     known: dict[tuple[int, int, int], tuple[str, ...]] = {}
     lists: dict[int, tuple[str, ...]] = {}
-    for place in places.tolist():
-        which = (int(found.rule[place]), int(one[place]), int(two[place]))
+    for place, *which_products in zip(
+        places.tolist(), one(places).tolist(), two(places).tolist(), strict=True
+    ):
+        which = (int(found.rule[place]), which_products[0], which_products[1])
         if which not in known:
             rule = labels.rules[which[0]]
             held = tuple([views[code] for code in which[1:] if code < len(views)])

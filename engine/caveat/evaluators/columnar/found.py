@@ -40,8 +40,8 @@ class Found:
         return len(self.row)
 
     def at(self, places: Any) -> Found:
-        """Some of them."""
-        return Found(*(getattr(self, name)[places] for name in self.__dataclass_fields__))
+        """Some of them, by their places."""
+        return Found(*(getattr(self, name).take(places) for name in self.__dataclass_fields__))
 
 
 class Words:
@@ -169,7 +169,7 @@ def once_a_pair(found: Found, pairs: Any) -> Found:
     same &= part.status[a] == part.status[b]
     drop = np.zeros(found.count, np.bool_)
     drop[some[b[same]]] = True
-    return found.at(~drop)
+    return found.at(np.flatnonzero(~drop))
 
 
 class Superseding:

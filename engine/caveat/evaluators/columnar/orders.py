@@ -236,11 +236,12 @@ class Orders:
         vague = self._undated(one) | self._undated(other)
         found = np.where(vague, 1, 2).astype(np.int8)
         for left, right in ((one, other), (other, one)):
-            stop, start = self.stop.at(left), self.start.at(right)
-            both = stop.known & start.known
-            vague = both & (stop.first < start.last) & ~(stop.exact & start.exact)
-            found[vague & (found == 2)] = 1
-            found[both & (stop.last < start.first)] = 0
+            # only an order that is known to stop can miss another
+            at = np.flatnonzero(self.stop.known[left])
+            stop, start = self.stop.at(left[at]), self.start.at(right[at])
+            open_ = start.known & (stop.first < start.last) & ~(stop.exact & start.exact)
+            found[at[open_ & (found[at] == 2)]] = 1
+            found[at[start.known & (stop.last < start.first)]] = 0
         return found
 
     @cached_property

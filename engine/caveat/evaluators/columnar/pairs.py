@@ -25,15 +25,19 @@ FEW = 256
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Pairs of orders that are in the scope of a rule; `first` is the order of the rule's first side."""
+    """Pairs of orders that are in the scope of a rule; `first` is the order of the rule's first side.
+
+    `overlaps` says as a truth whether they run at the same time; pairs that certainly do not are left out.
+    """
 
     rule: Ints
     first: Longs
     second: Longs
+    overlaps: Any
 
     def at(self, places: Any) -> Hits:
         """Some of them."""
-        return Hits(self.rule[places], self.first[places], self.second[places])
+        return Hits(self.rule[places], self.first[places], self.second[places], self.overlaps[places])
 
 
 class PairTable:
@@ -101,19 +105,21 @@ class PairTable:
             others.append(entries[second])
         nothing = np.zeros(0, np.int64)
         if not cells:
-            return Hits(np.zeros(0, np.int32), nothing, nothing)
+            return Hits(np.zeros(0, np.int32), nothing, nothing, np.zeros(0, np.int8))
         cell = np.concatenate(cells).astype(np.int64) - 1
         one, other = np.concatenate(ones), np.concatenate(others)
-        apart = one != other
-        apart &= orders.overlap(one, other) > 0 if len(one) else apart
-        cell, one, other = cell[apart], one[apart], other[apart]
+        overlaps = orders.overlap(one, other)
+        kept = np.flatnonzero((one != other) & (overlaps > 0))
+        if len(kept) < len(one):
+            cell, one, other, overlaps = cell[kept], one[kept], other[kept], overlaps[kept]
         low = self.starts[cell]
         times = self.starts[cell + 1] - low
         step = np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, times)
         at = np.repeat(low, times) + step
         rule, swapped = self.rule[at], self.swapped[at]
-        one, other = np.repeat(one, times), np.repeat(other, times)
-        found = Hits(rule, np.where(swapped, other, one), np.where(swapped, one, other))
+        if len(rule) > len(one):
+            one, other, overlaps = (np.repeat(part, times) for part in (one, other, overlaps))
+        found = Hits(rule, np.where(swapped, other, one), np.where(swapped, one, other), overlaps)
         return self._once(found, orders)
 
     def _entries(self, orders: Orders) -> tuple[Longs, Ints]:

@@ -69,9 +69,8 @@ def _plain_pairs(hits: Hits, plan: Plan, facts: Facts) -> Found:
     orders = facts.orders
     found = blank(orders.rows[some.first], some.rule, FIRES)
     names = {name: getattr(found, name) for name in Found.__dataclass_fields__}
-    overlap = orders.overlap(some.first, some.second) if len(some.first) else np.zeros(0, np.int8)
-    status = np.where(overlap == 1, CANNOT_ASSESS, FIRES).astype(np.int8)
-    missing = np.where(overlap == 1, OVERLAP, 0).astype(np.int32)
+    status = np.where(some.overlaps == 1, CANNOT_ASSESS, FIRES).astype(np.int8)
+    missing = np.where(some.overlaps == 1, OVERLAP, 0).astype(np.int32)
     return Found(
         **{
             **names,
@@ -162,7 +161,7 @@ def _judged(
         row = numbers[orders.rows[rich.first[low:high]]]
         shift = own.lists.starts[row] - orders.lists.starts[rows[row]]
         first, second = rich.first[low:high] + shift, rich.second[low:high] + shift
-        frame = Frame(row.astype(np.int32), first, second, None, own.overlap(first, second))
+        frame = Frame(row.astype(np.int32), first, second, None, rich.overlaps[low:high])
         ruling, alone = judge(index, plan.rules.program.rules[index], part, frame)
         hard[rows[alone]] = True
         found.append(of_ruling(ruling, words))
