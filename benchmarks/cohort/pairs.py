@@ -72,7 +72,8 @@ def frames(rules: Sequence[PairRule], flat: Flat) -> Callable[[], pl.DataFrame]:
         .join(looked_up.lazy(), on="key")
         .select("patient", "rule", pl.col("nth").alias("first"), pl.col("nth_right").alias("second"))
     )
-    return query.collect
+    collect: Callable[[], pl.DataFrame] = query.collect
+    return collect
 
 
 def bare(rules: Sequence[PairRule], flat: Flat) -> Callable[[], Found]:
