@@ -102,6 +102,15 @@ def test_gaps_are_loud_and_their_share_is_said(screen: Caller, tmp_path: Path) -
     assert "not recognised most often: 'warfrin 5 mg' (1)" in called.err
 
 
+def test_medicines_that_no_rule_is_about_are_said(screen: Caller, tmp_path: Path) -> None:
+    lone = write_record(tmp_path / "p.json", id="p0", orders=[BACLOFEN | {"text": "simvastatin 20 mg"}])
+    called = screen(lone, "--out", tmp_path / "out")
+    assert (
+        "100.0 % of patients take a medicine that no rule is about: of those medicines nothing is said"
+        in (called.err)
+    )
+
+
 @pytest.mark.parametrize(("severity", "code"), [("contraindicated", 1), ("minor", 1)])
 def test_findings_at_or_above_a_severity(screen: Caller, tmp_path: Path, severity: str, code: int) -> None:
     assert screen(cohort(tmp_path), "--out", tmp_path / "out", "--fail-on", severity).code == code

@@ -99,6 +99,12 @@ def _gaps(manifest: dict[str, Any]) -> list[str]:
             lines.append(
                 "WARNING: no alert does not mean no risk here. Much could not be judged; see patients.parquet"
             )
+        lone = with_any.get("not_covered", 0)
+        if lone:
+            lines.append(
+                f"{_share(lone, screened)} of patients take a medicine that no rule is about: "
+                "of those medicines nothing is said, clear or not"
+            )
     names = manifest["unrecognised"]["listed"][:5]
     if names:
         shown = ", ".join(f"{one['text']!r} ({one['count']:,})" for one in names)
