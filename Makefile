@@ -1,4 +1,4 @@
-# make screen   judge the records in fixtures/ as of the day their stories were written for
+# make screen   judge the records in fixtures/patients and fixtures/fhir as of the day their stories were written for
 # make test     run the tests        make test ARGS="tests/test_layers.py -k clock"
 # make lint     ruff and mypy        make format   rewrite the layout
 # make bench    measure, and write benchmarks/RESULTS.md        make bench-quick   a small run, nothing written
@@ -17,7 +17,7 @@ bin = .venv/bin
 
 screen:
 	$(environment) run
-	@$(bin)/caveat screen fixtures/ --as-of 2026-01-15 $(ARGS)
+	@$(bin)/caveat screen fixtures/patients fixtures/fhir --as-of 2026-01-15 $(ARGS)
 
 test:
 	$(environment) test

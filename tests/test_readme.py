@@ -38,6 +38,18 @@ def test_command_runs(command: str, tmp_path: Path) -> None:
     assert done.stdout
 
 
+def test_make_screen_judges_the_bundled_records_and_ends_well(tmp_path: Path) -> None:
+    """The command of the Makefile, as it stands there: nothing is rejected, and there is something to see."""
+    recipe = re.search(
+        r"^screen:\n.*\n\t@\$\(bin\)/(.*) \$\(ARGS\)$", (ROOT / "Makefile").read_text("utf-8"), re.M
+    )
+    assert recipe is not None
+    done = run(recipe[1], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "85 patients as of 2026-01-15" in done.stderr
+    assert " 0 rejected " in done.stderr
+
+
 def test_the_shown_output_is_what_is_printed(tmp_path: Path) -> None:
     printed = run(commands()[0], tmp_path).stdout
     shown = next(body for body in blocks("") if body.startswith("Patient "))

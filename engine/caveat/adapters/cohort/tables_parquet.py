@@ -185,7 +185,7 @@ def _opened(file: str) -> Any:
 
 def _damaged(file: str, error: Exception) -> InputError:
     return InputError(
-        f"the Parquet file is damaged: {str(error).splitlines()[0][:200]}",
+        f"the Parquet file is damaged: {str(error).splitlines()[0][:200].rstrip('.')}",
         code="damaged",
         source=file,
         hint="Write or fetch it again",
