@@ -45,7 +45,6 @@ _ONCE_A_DAY: Final = frozenset(
     "CM CD CV ACM ACD ACV PCM PCD PCV".split()
 )
 _PRECISION: Final = 12
-_RANGE_TOO_WIDE: Final = Fraction(10**6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from caveat.compile.program import CompiledRule
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.of_lists import joined
-
-if TYPE_CHECKING:
-    from caveat.evaluators.columnar.arrays import Longs
 
 
 class ByIngredient:
@@ -123,9 +120,3 @@ class Frames:
         order = np.lexsort((entry, subject))
         subject, entry = subject[order], entry[order]
         return Frame(rows[subject], at[subject], None, entry)
-
-
-def translated(places: Any, rows: Any, full: Any, part: Any, numbers: Any) -> Longs:
-    """Orders of a batch as orders of a part of it; `numbers` is the row in the part of each row."""
-    found: Longs = part.starts[numbers[rows]] + (places - full.starts[rows])
-    return found

@@ -385,12 +385,3 @@ def number_codes(values: Any) -> tuple[Ints, int]:
     encoded = pc.dictionary_encode(pa.array(values, from_pandas=True))
     found = Words(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False), encoded.dictionary)
     return found.codes, found.width
-
-
-def patients_with(rows: Ints, count: int) -> Longs:
-    """The distinct rows, in order."""
-    import numpy as np
-
-    held = np.zeros(count, np.bool_)
-    held[rows] = True
-    return np.flatnonzero(held)
