@@ -16,8 +16,8 @@ fail() { say "$@"; exit 1; }
 target=${1:-run}
 case $target in
     run | durable | spark) locks="core build batch" ;;
-    test) locks="core build batch postgres dev spark" ;;
-    bench) locks="core build batch bench" ;;
+    test) locks="core build batch postgres service dev spark" ;;
+    bench) locks="core build batch service bench" ;;
     *) fail "unknown target $target; use run, test, bench, durable or spark" ;;
 esac
 
@@ -131,7 +131,7 @@ if [ "$target" = spark ] || { [ "$target" = test ] && ! stamped spark "$wanted_s
     echo "$wanted_spark" >"$venv/spark.stamp"
 fi
 case $target in
-    test) install -r requirements/dev.txt -r requirements/postgres.txt || fail_install ;;
-    bench) install -r requirements/bench.txt || fail_install ;;
+    test) install -r requirements/dev.txt -r requirements/postgres.txt -r requirements/service.txt || fail_install ;;
+    bench) install -r requirements/bench.txt -r requirements/service.txt || fail_install ;;
 esac
 echo "$wanted" >"$venv/$target.stamp"

@@ -29,7 +29,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("adapters", "render"),
     ("authoring",),
     ("batch",),
-    ("cli", "service"),
+    ("service",),
+    ("cli",),
 )
 LEVEL_OF = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 ADAPTERS_NEVER = {"rules", "compile", "evaluators"}
@@ -37,8 +38,8 @@ ADAPTERS_NEVER = {"rules", "compile", "evaluators"}
 OUTSIDE = {"cli", "service"}
 
 HEAVY = frozenset(
-    "alembic altair clips duckdb durable fastapi jinja2 joserfc numpy pandas polars prometheus_client "
-    "pyarrow pyspark scipy sqlalchemy structlog uvicorn vl_convert zen".split()
+    "alembic altair clips cryptography duckdb durable fastapi httpcore httpx jinja2 joserfc numpy pandas polars "
+    "prometheus_client psycopg pyarrow pyspark scipy sqlalchemy starlette structlog uvicorn vl_convert zen".split()
 )
 CLOCK = frozenset(
     "datetime.date.today datetime.datetime.now datetime.datetime.today datetime.datetime.utcnow time.time "

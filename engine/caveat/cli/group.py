@@ -15,6 +15,10 @@ COMMANDS: Final = {
     "test": "Run the cases that stand beside the rules.",
     "coverage": "Show which clauses and limits the cases reach.",
     "mutate": "Break the rules on purpose and count what no case notices.",
+    "serve": "Answer CDS Hooks and REST calls.",
+    "bundle": "Build, sign and verify a bundle of rules.",
+    "audit": "Verify, export and replay the audit trail.",
+    "selftest": "Prove what a site's configuration makes of rules that must fire.",
     "schema": "Print a JSON Schema.",
     "doctor": "Say what is installed and whether the rules load.",
 }

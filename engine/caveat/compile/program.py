@@ -42,6 +42,21 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A change of the judged order that the rule proposes: another dose, another medicine, or none of it.
+
+    `dose` and `frequency` are quantities as written (`5 mg`, `3 /d`), `ingredient` names the other medicine.
+    """
+
+    id: str
+    kind: Literal["dose", "alternative", "cancel"]
+    label: str
+    dose: str | None = None
+    frequency: str | None = None
+    ingredient: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledRule:
     """One rule, resolved.
 
@@ -67,6 +82,7 @@ class CompiledRule:
     onset: str | None = None
     confidence: str = "unknown"
     place: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Every leaf of the condition and of the exceptions, in order."""

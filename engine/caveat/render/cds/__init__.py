@@ -1,0 +1,1 @@
+"""Findings as CDS Hooks cards."""

@@ -1,0 +1,56 @@
+"""What cards need beyond the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class Overridden(Protocol):
+    """A clinician's reason to go on despite a finding."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def comment(self) -> str: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def created(self) -> str: ...
+    @property
+    def expires(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """How the cards of one answer are made.
+
+    `base` is what ids of cards are derived from (the evaluation's id), so that the same answer has
+    the same ids. `drafts` are the resources of the orders that can still be changed, by order id,
+    exactly as sent: only they can be deleted or updated by a suggestion. `overridden` and `lapsed`
+    are by finding id; `lapsed` gives the override and what changed since. `considered` is False
+    when overrides could not be looked up, which is then said. `hidden` counts what was left out
+    because it was shown before.
+    """
+
+    base: str
+    patient: str
+    as_of: str
+    at: str
+    label: str
+    sources: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
+    icon: str | None = None
+    indicators: Mapping[str, str] = field(default_factory=dict)
+    cannot_assess: str = "one-card"
+    detected_issue: bool = False
+    most: int = 20
+    drafts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overridden: Mapping[str, Overridden] = field(default_factory=dict)
+    lapsed: Mapping[str, tuple[Overridden, str]] = field(default_factory=dict)
+    considered: bool = True
+    hidden: int = 0
+    uncovered: tuple[str, ...] = ()
