@@ -208,3 +208,38 @@ def test_verdicts_are_the_evaluators(rules: Ruleset, given_record: dict[str, Any
     assert seen == {
         (o.rule.id, o.subject.order_ids): o.status for o in explained if o.status is not Status.NOT_MET
     }
+
+
+def test_what_if_judges_a_changed_record_and_says_so(explained: Caller, tmp_path: Path) -> None:
+    file = write_record(tmp_path / "p1.json", creatinine_clearance="24 mL/min")
+    plain = explained("baclofen.renal.crcl-below-30", file)
+    changed = explained("baclofen.renal.crcl-below-30", file, "--what-if", "creatinine_clearance=35 mL/min")
+    assert "Verdict: fires" in plain.out
+    assert changed.out.startswith("If creatinine_clearance were 35 mL/min\n")
+    assert "Verdict: not met" in changed.out
+
+
+def test_why_not_shows_where_the_verdict_turns(explained: Caller, tmp_path: Path) -> None:
+    file = write_record(tmp_path / "p1.json", creatinine_clearance="35 mL/min")
+    found = explained("baclofen.renal.crcl-below-30", file, "--why-not")
+    assert "What would change it, one number at a time\ncreatinine clearance (now 35 mL/min)\n" in found.out
+    assert "  from 30 mL/min: no more baclofen.renal.crcl-below-30\n" in found.out
+    data = json.loads(explained("baclofen.renal.crcl-below-30", file, "--why-not", "--format", "json").out)
+    assert data["tipping_points"]["facts"][0]["points"][0]["value"] == "30 mL/min"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("creatinine_clearance", "--what-if takes FACT=VALUE"),
+        ("creatinine_clearence=35 mL/min", "Did you mean creatinine_clearance?"),
+        ("creatinine_clearance=35", "creatinine_clearance"),
+    ],
+)
+def test_a_change_that_cannot_be_made_is_bad_input(
+    explained: Caller, tmp_path: Path, given: str, message: str
+) -> None:
+    found = explained("baclofen.renal.crcl-below-30", write_record(tmp_path / "p1.json"), "--what-if", given)
+    assert found.code in (2, 3)
+    assert message in found.err
+    assert "Traceback" not in found.err

@@ -83,6 +83,7 @@ def _texts(rule: CompiledRule) -> list[str]:
         ("Do this", texts.action),
         ("Monitor", texts.monitoring),
         ("Tell the patient", texts.advice),
+        *(("Suggests", one.label) for one in rule.suggestions),
         ("Onset", rule.onset),
         *((name.replace("_", " ").capitalize(), value) for name, value in rule.interaction),
     ]

@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--patient", metavar="ID", help="Which patient, where the file holds several.")
 @click.option("--order", metavar="ID", help="Only the subjects with this order.")
+@click.option(
+    "--what-if",
+    "changes",
+    multiple=True,
+    metavar="FACT=VALUE",
+    help="Judge as if this fact had this value; may be given several times.",
+)
+@click.option(
+    "--why-not", is_flag=True, help="Show as well which values of each number would change the verdict."
+)
 @rules_option
 @as_of_option
 @selection_option
@@ -39,6 +49,8 @@ def command(
     paths: tuple[str, ...],
     patient: str | None,
     order: str | None,
+    changes: tuple[str, ...],
+    why_not: bool,
     rules_path: Path | None,
     as_of: int | None,
     selection: Selection,
@@ -59,15 +71,53 @@ def command(
     if not found:
         ctx.exit(3)
     day = dt.date.fromordinal(day_or_today(as_of))
+    facts = _changes(changes)
     for index, one in enumerate(found):
+        if facts:
+            from caveat.authoring.changed import with_facts
+
+            one = with_facts(one, facts, rules.terminology, day.toordinal())
         explanation = explain(rule, one, rules, day, selection=selection, order=order)
+        points = None
+        if why_not:
+            from caveat.authoring.whatif import tipping_points
+
+            points = tipping_points(one, rules, day, selection=selection, only=rule)
         if form == "json":
+            from caveat.authoring.whatif_text import whatif_data
             from caveat.render.json import dump
 
-            out(dump(explanation_data(explanation, rules.terminology)) + b"\n")
+            data = explanation_data(explanation, rules.terminology)
+            extra = {"what_if": facts} if facts else {}
+            tips = {"tipping_points": whatif_data(points)} if points is not None else {}
+            out(dump({**data, **extra, **tips}) + b"\n")
         else:
-            out(("\n" if index else "") + explanation_text(explanation, rules.terminology))
+            text = ("\n" if index else "") + "".join(f"If {k} were {v}\n" for k, v in facts.items())
+            text += explanation_text(explanation, rules.terminology)
+            if points is not None:
+                from caveat.authoring.whatif_text import whatif_text
+
+                text += "\nWhat would change it, one number at a time\n" + (
+                    whatif_text(points) if points.facts else "no number that the rule asks for\n"
+                )
+            out(text)
     ctx.exit(code)
+
+
+def _changes(given: tuple[str, ...]) -> dict[str, str]:
+    """Facts and values of `--what-if`; a usage error for one without `=` or twice."""
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        name = name.strip()
+        if not equals or not name or not value.strip():
+            raise click.UsageError(
+                f"--what-if takes FACT=VALUE, such as creatinine_clearance='35 mL/min', not {one!r}"
+            )
+        if name in found:
+            raise click.UsageError(f"--what-if names {name!r} twice")
+        found[name] = value.strip()
+    return found
 
 
 def _patients(paths: tuple[str, ...], wanted: str | None, rules: Ruleset) -> tuple[list[Patient], int]:

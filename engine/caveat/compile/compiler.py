@@ -6,6 +6,7 @@ from typing import Any
 
 from caveat.compile.expressions import Reader
 from caveat.compile.program import Citation, CompiledRule, Exclusion, Program, SubjectKind, Texts
+from caveat.compile.proposals import suggestions
 from caveat.compile.serial import seal
 from caveat.rules.folder import PlacedRule, RuleTexts
 from caveat.rules.model import AppliesTo
@@ -70,8 +71,17 @@ def compile_rule(placed: PlacedRule, terminology: Terminology, texts: RuleTexts)
         interaction=tuple((rule.interaction.model_dump() if rule.interaction else {}).items()),
         onset=rule.onset,
         confidence=rule.confidence,
-        place=str(placed.place("id")),
+        place=_place(placed, texts),
+        suggestions=suggestions(rule.suggest, kind, reader, placed.path),
     )
+
+
+def _place(placed: PlacedRule, texts: RuleTexts) -> str:
+    """Where the rule stands, below the folder that was named: the same whatever that folder is called."""
+    base = texts.root if texts.root.is_dir() else texts.root.parent
+    file = placed.file.relative_to(base) if placed.file.is_relative_to(base) else placed.file
+    at = placed.place("id")
+    return f"{file.as_posix()}:{at.line}:{at.column}"
 
 
 def _subject(applies: AppliesTo) -> SubjectKind | None:

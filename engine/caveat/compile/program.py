@@ -57,6 +57,16 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Regraded:
+    """That a severity is the site's own: the one the rule was written with, and who changed it, when, why."""
+
+    severity: str
+    reason: str
+    owner: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledRule:
     """One rule, resolved.
 
@@ -83,6 +93,7 @@ class CompiledRule:
     confidence: str = "unknown"
     place: str = ""
     suggestions: tuple[Suggestion, ...] = ()
+    regraded: Regraded | None = None
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Every leaf of the condition and of the exceptions, in order."""

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from caveat.compile import nodes
-from caveat.compile.program import Citation, CompiledRule, Exclusion, Program, Suggestion, Texts
+from caveat.compile.program import Citation, CompiledRule, Exclusion, Program, Regraded, Suggestion, Texts
 from caveat.intervals import Interval
 
 _TYPES: dict[str, type] = {
@@ -23,6 +23,7 @@ _TYPES: dict[str, type] = {
         Citation,
         CompiledRule,
         Exclusion,
+        Regraded,
         Suggestion,
         Texts,
     )

@@ -64,6 +64,20 @@ class AlertText(Strict):
     advice: str | None = None
 
 
+class Proposal(Strict):
+    """A change of the judged order that a clinician may take over as it stands.
+
+    `dose` gives `dose`, `frequency` or both, `alternative` an `ingredient`, `cancel` nothing more.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    kind: Literal["dose", "alternative", "cancel"]
+    label: Annotated[str, Field(min_length=1, max_length=80)]
+    dose: str | None = None
+    frequency: str | None = None
+    ingredient: str | None = None
+
+
 class InteractionFacts(Strict):
     """The minimal information of an interaction; what is not known says `unknown`."""
 
@@ -98,6 +112,7 @@ class Rule(Strict):
     unless: tuple[Exception_, ...] = ()
     supersedes: tuple[str, ...] = ()
     alert: AlertText
+    suggest: tuple[Proposal, ...] = ()
     interaction: InteractionFacts | None = None
     onset: str | None = None
     confidence: Literal["high", "moderate", "low", "unknown"] = "unknown"
