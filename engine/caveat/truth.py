@@ -7,6 +7,7 @@ record and an array of a million.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Final, Literal, cast
 
 Truth = Literal[0, 1, 2]
@@ -33,14 +34,17 @@ def negate(value: Truth) -> Truth:
     return cast(Truth, 2 - value)
 
 
-def at_least(count: int, values: Iterable[Truth]) -> Truth:
-    """TRUE when `count` values are TRUE, FALSE when they can no longer be, else UNKNOWN."""
+def at_least(count: int, values: Iterable[Truth], points: Iterable[int] | None = None) -> Truth:
+    """TRUE when `count` values are TRUE, FALSE when they can no longer be, else UNKNOWN.
+
+    With `points` each value counts as many as it is worth.
+    """
     true = unknown = 0
-    for value in values:
+    for value, worth in zip(values, repeat(1) if points is None else points, strict=False):
         if value == TRUE:
-            true += 1
+            true += worth
         elif value == UNKNOWN:
-            unknown += 1
+            unknown += worth
     if true >= count:
         return TRUE
     return UNKNOWN if true + unknown >= count else FALSE

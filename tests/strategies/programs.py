@@ -188,7 +188,8 @@ def node(source: Source, subject: SubjectKind, depth: int = 3, *, known: bool = 
     parts = tuple(node(source, subject, depth - 1, known=known) for _ in range(source.number(1, 3)))
     kind = source.pick((nodes.All, nodes.AnyOf, nodes.AtLeast))
     if kind is nodes.AtLeast:
-        return nodes.AtLeast(source.number(1, len(parts)), parts)
+        points = tuple(source.number(1, 4) for _ in parts) if source.chance(40) else ()
+        return nodes.AtLeast(source.number(1, sum(points) or len(parts)), parts, points)
     return nodes.All(parts) if kind is nodes.All else nodes.AnyOf(parts)
 
 

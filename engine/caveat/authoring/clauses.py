@@ -22,7 +22,8 @@ def clause(node: Node) -> str:
         case nodes.AnyOf():
             return f"any of {len(node.parts)}"
         case nodes.AtLeast():
-            return f"at least {node.count} of {len(node.parts)}"
+            points = f" points of {node.most}" if node.points else f" of {len(node.parts)}"
+            return f"at least {node.count}{points}"
         case nodes.Always():
             return "never" if node.negated else "always"
     return ("not " if node.negated else "") + _leaf(node)

@@ -105,7 +105,9 @@ def explain(
     hidden = _hidden(rule, judged, chart, rules.program)
     explained = tuple(
         SubjectExplained(
-            one, by, fill(rule.texts.summary, chart, one.outcome.subject) if _shown(one) else rule.title
+            one,
+            by,
+            fill(rule.texts.summary, chart, one.outcome.subject, rule.limits) if _shown(one) else rule.title,
         )
         for one, by in zip(judged, hidden, strict=True)
         if order is None or order in one.outcome.subject.order_ids

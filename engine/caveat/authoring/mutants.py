@@ -80,7 +80,9 @@ def _group(node: All | AnyOf | AtLeast) -> Iterator[tuple[str, str, Node]]:
             rest = (*node.parts[:index], *node.parts[index + 1 :])
             what = f"part {clause(part)!r} dropped"
             if isinstance(node, AtLeast):
-                yield f"drop-{index}", what, AtLeast(min(node.count, len(rest)), rest)
+                points = (*node.points[:index], *node.points[index + 1 :])
+                most = sum(points) if points else len(rest)
+                yield f"drop-{index}", what, AtLeast(min(node.count, most), rest, points)
             else:
                 yield f"drop-{index}", what, rest[0] if len(rest) == 1 else replace(node, parts=rest)
     if isinstance(node, All) and many > 1:
@@ -89,8 +91,15 @@ def _group(node: All | AnyOf | AtLeast) -> Iterator[tuple[str, str, Node]]:
         yield "all", "any became all", All(node.parts)
     elif isinstance(node, AtLeast):
         for count in (node.count - 1, node.count + 1):
-            if 0 < count <= many:
-                yield f"count-{count}", f"at least {node.count} became {count}", AtLeast(count, node.parts)
+            if 0 < count <= node.most:
+                what = f"at least {node.count} became {count}"
+                yield f"count-{count}", what, replace(node, count=count)
+        for index, worth in enumerate(node.points):
+            for other in (worth - 1, worth + 1):
+                changed_points = (*node.points[:index], other, *node.points[index + 1 :])
+                if other > 0 and sum(changed_points) >= node.count:
+                    what = f"{worth} points for {clause(node.parts[index])!r} became {other}"
+                    yield f"points-{index}-{other}", what, replace(node, points=changed_points)
 
 
 def _scopes(rule: CompiledRule) -> Iterator[Mutant]:

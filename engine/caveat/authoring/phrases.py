@@ -46,6 +46,9 @@ def phrase(node: Node, terminology: Terminology) -> str:
         case nodes.AnyOf():
             return "at least one of these holds"
         case nodes.AtLeast():
+            if node.points:
+                worth = ", ".join(map(str, node.points))
+                return f"at least {node.count} points, of {worth} for these in their order"
             return f"at least {node.count} of these {len(node.parts)} hold"
         case nodes.Always():
             return "never" if node.negated else "always"

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-KINDS: Final = ("report", "patient", "rules", "cases", "policy", "sources", "ledger", "monograph")
+KINDS: Final = (
+    "report",
+    "patient",
+    "rules",
+    "cases",
+    "policy",
+    "overlay",
+    "must-fire",
+    "sources",
+    "ledger",
+    "monograph",
+)
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TITLES: Final = {
@@ -12,6 +23,8 @@ _TITLES: Final = {
     "rules": "caveat rules (*.rules.yaml)",
     "cases": "caveat cases (*.cases.yaml)",
     "policy": "caveat policy",
+    "overlay": "caveat site overlay",
+    "must-fire": "caveat must-fire items (must-fire/*.yaml)",
     "sources": "caveat bibliography (sources.yaml)",
     "ledger": "caveat ledger (ledger.yaml)",
     "monograph": "caveat monograph data (monograph.yaml)",
@@ -45,6 +58,14 @@ def _model(kind: str) -> Any:
         from caveat.rules.policy import Policy
 
         return Policy
+    if kind == "overlay":
+        from caveat.rules.overlay import Overlay
+
+        return Overlay
+    if kind == "must-fire":
+        from caveat.authoring.selftest import MustFireFile
+
+        return MustFireFile
     if kind == "monograph":
         from caveat.rules.monograph import Monograph
 

@@ -31,6 +31,10 @@ NARROW: Final = Fraction(1, 10**10)
 """How near, as a share of the value, a place is found; a shorter number so near is taken to be it."""
 
 
+SMALLEST: Final = Fraction(1, 1000)
+"""Below this no place is looked for more finely: no measured value is so small."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of values over which the same is concluded; None is no limit, an open end is not in it."""
@@ -116,7 +120,7 @@ class Evaluations:
             a, at_a, b, at_b = waiting.pop()
             if at_a == at_b:
                 continue
-            if b - a <= abs(b) * NARROW:
+            if b - a <= max(abs(b), SMALLEST) * NARROW:
                 place = simplest(a, b)
                 if digits(place) <= 7:
                     self.exact.add(place)

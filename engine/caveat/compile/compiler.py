@@ -72,6 +72,7 @@ def compile_rule(placed: PlacedRule, terminology: Terminology, texts: RuleTexts)
         onset=rule.onset,
         confidence=rule.confidence,
         place=_place(placed, texts),
+        limits=tuple(reader.limits),
         suggestions=suggestions(rule.suggest, kind, reader, placed.path),
     )
 

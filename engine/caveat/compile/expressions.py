@@ -6,13 +6,16 @@ with its place, and the leaf becomes `Always(negated=True)` so that the rest is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from caveat.compile import nodes
 from caveat.compile.nodes import Node
+from caveat.compile.program import Limit
 from caveat.compile.ranges import RangeError, read_bound, read_range
+from caveat.compile.scores import score, votes
+from caveat.compile.tables import table
 from caveat.dates import parse_duration
 from caveat.errors import CaveatError
 from caveat.facts.catalog import CHOICES, ORDER_NUMBERS, knowable, number_fact, number_names
@@ -34,8 +37,8 @@ from caveat.units import parse_unit
 
 NOTHING = nodes.Always(negated=True)
 FIXED_KEYS = frozenset(
-    "all any not at_least always order other condition allergy count sum known unknown context sex pregnant "
-    "lactating child_pugh_class".split()
+    "all any not at_least score table always order other condition allergy count sum known unknown context "
+    "sex pregnant lactating child_pugh_class".split()
 )
 _ORDER_FLAGS = ("as_needed", "tapered", "continued")
 _STATUSES = ("proposed", "active", "on-hold", "completed", "stopped", "unknown")
@@ -50,6 +53,7 @@ class Reader:
     problems: Problems
     rule: str
     subject: str
+    limits: list[Limit] = field(default_factory=list)
 
     def problem(
         self, code: str, title: str, path: Path, why: str, hint: str = "", *, key: bool = False
@@ -60,7 +64,7 @@ class Reader:
 
     def expression(self, written: Expression, path: Path, negated: bool = False) -> Node:
         """The tree of one mapping; its keys are joined by `all` (by `any` when negated)."""
-        keys = [key for key in _keys(self.source, path) if key not in ("id", "because")]
+        keys = [key for key in _keys(self.source, path) if key not in ("id", "because", "points")]
         parts = [self._key(written, "not_" if key == "not" else key, path, negated) for key in keys]
         if not parts:
             self.problem(
@@ -71,10 +75,11 @@ class Reader:
                 "Write always: true if it always holds.",
             )
             return NOTHING
-        return self._join(parts, conjunction=not negated)
+        return self.join(parts, conjunction=not negated)
 
     @staticmethod
-    def _join(parts: list[Node], *, conjunction: bool) -> Node:
+    def join(parts: list[Node], *, conjunction: bool) -> Node:
+        """The parts under one node; a single part stands by itself."""
         if len(parts) == 1:
             return parts[0]
         return nodes.All(tuple(parts)) if conjunction else nodes.AnyOf(tuple(parts))
@@ -83,12 +88,19 @@ class Reader:
         if key in ("all", "any"):
             members = getattr(written, key)
             parts = [self.expression(m, (*path, key, i), negated) for i, m in enumerate(members)]
-            return self._join(parts, conjunction=(key == "all") != negated)
+            return self.join(parts, conjunction=(key == "all") != negated)
         if key == "not_":
             assert written.not_ is not None
             return self.expression(written.not_, (*path, "not"), not negated)
         if key == "at_least":
-            return self._at_least(written, path, negated)
+            assert written.at_least is not None
+            return votes(self, written.at_least, (*path, key), negated)
+        if key == "score":
+            assert written.score is not None
+            return score(self, written.score, (*path, key), negated)
+        if key == "table":
+            assert written.table is not None
+            return table(self, written.table, (*path, key), negated)
         if key == "always":
             return nodes.Always(negated)
         if key in ("order", "other"):
@@ -112,25 +124,10 @@ class Reader:
         if key in ("sex", "pregnant", "lactating", "child_pugh_class"):
             return self._choice(key, getattr(written, key), (*path, key), negated)
         test = (written.__pydantic_extra__ or {})[key]
-        return self._number(key, test, (*path, key), negated)
+        return self.number(key, test, (*path, key), negated)
 
-    def _at_least(self, written: Expression, path: Path, negated: bool) -> Node:
-        test = written.at_least
-        assert test is not None
-        where = (*path, "at_least")
-        parts = tuple(self.expression(m, (*where, "of", i), negated) for i, m in enumerate(test.of))
-        if test.count > len(parts):
-            self.problem(
-                "C030",
-                "condition can never hold",
-                (*where, "count"),
-                f"{test.count} of {len(parts)} cannot hold.",
-            )
-            return NOTHING
-        count = len(parts) - test.count + 1 if negated else test.count
-        return nodes.AtLeast(count, parts)
-
-    def _number(self, name: str, test: NumberTest, path: Path, negated: bool) -> Node:
+    def number(self, name: str, test: NumberTest, path: Path, negated: bool) -> Node:
+        """The leaf of a range on a patient's number."""
         fact = number_fact(name, self.terminology)
         if fact is None:
             known = (*number_names(self.terminology), *FIXED_KEYS)
@@ -150,7 +147,7 @@ class Reader:
         try:
             target, unit, shown = read_range(test, unit, fact.analyte, name)
         except RangeError as error:
-            self._range_problem(error, path, name)
+            self.range_problem(error, path, name)
             return NOTHING
         if test.pick != "latest" and fact.derived:
             why = f"{name} is derived from the latest values; there is no {test.pick} one on record."
@@ -187,7 +184,8 @@ class Reader:
                         break
         return "a"
 
-    def _range_problem(self, error: RangeError, path: Path, name: str) -> None:
+    def range_problem(self, error: RangeError, path: Path, name: str) -> None:
+        """Record what is wrong with a range at `path`."""
         hint = error.hint
         if error.title == "unit does not fit":
             hint = " ".join(part for part in (hint, self._fitting(path, error.key, name)) if part)
@@ -240,7 +238,7 @@ class Reader:
         if not parts:
             self.problem("C010", "empty condition", path, "An order test needs at least one property.")
             return NOTHING
-        return self._join(parts, conjunction=not negated)
+        return self.join(parts, conjunction=not negated)
 
     def _order_key(self, key: str, value: Any, which: int, path: Path, negated: bool) -> Node:
         if key in ("ingredient", "class"):
@@ -263,7 +261,7 @@ class Reader:
                 return nodes.DoseMultipleLeaf(which, Interval(step, step), unit, shown, negated)
             target, unit, shown = read_range(value, ORDER_NUMBERS[key], None, key)
         except RangeError as error:
-            self._range_problem(error, path, key)
+            self.range_problem(error, path, key)
             return NOTHING
         return nodes.OrderNumberLeaf(which, key, target, unit, shown, negated)
 
@@ -294,13 +292,13 @@ class Reader:
         if not parts:
             self.problem("C010", "empty condition", path, "An allergy test needs at least one property.")
             return NOTHING
-        return self._join(parts, conjunction=not negated)
+        return self.join(parts, conjunction=not negated)
 
     def _count(self, test: CountTest, path: Path, negated: bool) -> Node:
         try:
             target, _, shown = read_range(test, "1", None, "a count")
         except RangeError as error:
-            self._range_problem(error, path, "a count")
+            self.range_problem(error, path, "a count")
             return NOTHING
         members = self.scope(test.of, (*path, "of"))
         return nodes.CountLeaf(members, _label(test.of), test.by, target, shown, negated)
@@ -309,7 +307,7 @@ class Reader:
         try:
             target, unit, shown = read_range(test, None if test.times else "1", None, "a sum")
         except RangeError as error:
-            self._range_problem(error, path, "a sum")
+            self.range_problem(error, path, "a sum")
             return NOTHING
         members = self.scope(test.of, (*path, "of"))
         weights: list[tuple[str, Interval]] = []
@@ -339,7 +337,7 @@ class Reader:
                     did_you_mean(name, allowed),
                 )
         parts: list[Node] = [nodes.KnownLeaf(name, unknown != negated) for name in names]
-        return self._join(parts, conjunction=not negated)
+        return self.join(parts, conjunction=not negated)
 
     def _context(self, written: Expression, path: Path, negated: bool) -> Node:
         test = written.context
@@ -351,7 +349,7 @@ class Reader:
         if not parts:
             self.problem("C010", "empty condition", path, "A context test needs at least one key.")
             return NOTHING
-        return self._join(parts, conjunction=not negated)
+        return self.join(parts, conjunction=not negated)
 
     def _choice(self, fact: str, value: Any, path: Path, negated: bool) -> Node:
         if isinstance(value, bool):

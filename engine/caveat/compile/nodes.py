@@ -10,7 +10,9 @@ Numbers in `target` are in base units of `unit`; `shown` is the range as the rul
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 from caveat.intervals import Interval
 
@@ -31,10 +33,33 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """TRUE when `count` parts are TRUE, FALSE when they can no longer be."""
+    """TRUE when `count` parts are TRUE, FALSE when they can no longer be.
+
+    With `points` each part that is TRUE gives that many, and `count` points are needed: a score.
+    """
 
     count: int
     parts: tuple[Node, ...]
+    points: tuple[int, ...] = ()
+
+    @property
+    def each(self) -> tuple[int, ...]:
+        """What each part counts: its points, or one."""
+        return self.points or (1,) * len(self.parts)
+
+    @property
+    def most(self) -> int:
+        """What all parts together come to."""
+        return sum(self.each)
+
+    def enough(self) -> Iterator[tuple[Node, ...]]:
+        """Every smallest choice of parts that is enough; none when all of them are too few."""
+        each = self.each
+        for size in range(len(self.parts) + 1):
+            for chosen in combinations(range(len(self.parts)), size):
+                total = sum(each[i] for i in chosen)
+                if total >= self.count and all(total - each[i] < self.count for i in chosen):
+                    yield tuple(self.parts[i] for i in chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from caveat.compile.ruleset import Ruleset, assemble
-from caveat.compile.serial import canonical
+from caveat.compile.ruleset import Ruleset, assemble, content_of
 from caveat.errors import CaveatError
-from caveat.terminology.load import to_json
 
 FORMAT: Final = b"caveat-ruleset 1"
 LARGEST: Final = 1 << 30
@@ -27,16 +25,7 @@ _KEPT: Final = 4
 
 def dumps(rules: Ruleset) -> bytes:
     """The ruleset as bytes; the same for equal rulesets, wherever they were loaded from."""
-    content = {
-        "digest": rules.digest,
-        "program": canonical(rules.program.version, rules.program.rules).decode(),
-        "terminology": to_json(rules.terminology).decode(),
-        "tiers": rules.tiers,
-        "open_tiers": rules.open_tiers,
-        "rule_tiers": rules.rule_tiers,
-        "policy": rules.policy,
-        "sources": rules.sources,
-    }
+    content = {"digest": rules.digest, **content_of(rules)}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     body = zlib.compress(text, 6)
     return b" ".join((FORMAT, hashlib.sha256(body).hexdigest().encode())) + b"\n" + body

@@ -57,6 +57,14 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A row of a dose table: where it applies, and the most it allows as it is read (None: avoid)."""
+
+    where: Node
+    shown: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Regraded:
     """That a severity is the site's own: the one the rule was written with, and who changed it, when, why."""
 
@@ -94,6 +102,7 @@ class CompiledRule:
     place: str = ""
     suggestions: tuple[Suggestion, ...] = ()
     regraded: Regraded | None = None
+    limits: tuple[Limit, ...] = ()
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Every leaf of the condition and of the exceptions, in order."""

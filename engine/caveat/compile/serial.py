@@ -9,7 +9,16 @@ from fractions import Fraction
 from typing import Any
 
 from caveat.compile import nodes
-from caveat.compile.program import Citation, CompiledRule, Exclusion, Program, Regraded, Suggestion, Texts
+from caveat.compile.program import (
+    Citation,
+    CompiledRule,
+    Exclusion,
+    Limit,
+    Program,
+    Regraded,
+    Suggestion,
+    Texts,
+)
 from caveat.intervals import Interval
 
 _TYPES: dict[str, type] = {
@@ -24,6 +33,7 @@ _TYPES: dict[str, type] = {
         CompiledRule,
         Exclusion,
         Regraded,
+        Limit,
         Suggestion,
         Texts,
     )

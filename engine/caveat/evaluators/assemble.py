@@ -51,7 +51,7 @@ NO_ORDERS = RecordRule()
 
 
 def assemble(chart: Chart, outcomes: Iterable[Outcome], rules: Ruleset, evaluator: str) -> Report:
-    """The report of one patient."""
+    """The report of one patient; what the site changed about the rules is among its notes."""
     found = [o for o in outcomes if o.status is not Status.NOT_MET]
     patient = chart.patient
     unrecognised = _unrecognised(chart)
@@ -72,7 +72,7 @@ def assemble(chart: Chart, outcomes: Iterable[Outcome], rules: Ruleset, evaluato
         rules_checked=len(rules.program.rules),
         unrecognised=unrecognised,
         errors=tuple(errors),
-        notes=tuple([RecordNote(n.code, n.message, n.path, n.count) for n in chart.notes]),
+        notes=tuple([RecordNote(n.code, n.message, n.path, n.count) for n in chart.notes]) + rules.notes,
         evaluator=evaluator,
         uncovered=uncovered(chart, rules),
     )
@@ -178,7 +178,7 @@ def _finding(outcome: Outcome, chart: Chart, rules: Ruleset, suppressed_by: str 
         suppressed_by,
         outcome.error,
         rules.tier(rule.id, rule.severity, open=status is Status.CANNOT_ASSESS),
-        lambda template: fill(template, chart, subject),
+        lambda template: fill(template, chart, subject, rule.limits),
     )
 
 

@@ -67,7 +67,7 @@ class Closures:
         if isinstance(node, nodes.AnyOf):
             return _any([self.node(part) for part in sorted(node.parts, key=cost)])
         if isinstance(node, nodes.AtLeast):
-            return _at_least(node.count, [self.node(part) for part in node.parts])
+            return _at_least(node.count, [self.node(part) for part in node.parts], node.each)
         found = self.known.get(node)
         if found is None:
             self.known[node] = found = self._leaf(node, object())
@@ -211,15 +211,17 @@ def _any(parts: list[Closure]) -> Closure:
     return run
 
 
-def _at_least(count: int, parts: list[Closure]) -> Closure:
+def _at_least(count: int, parts: list[Closure], each: tuple[int, ...]) -> Closure:
+    worth = tuple(zip(parts, each, strict=True))
+
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         true = unknown = 0
-        for part in parts:
+        for part, points in worth:
             value = part(chart, first, second, allergy)
             if value == TRUE:
-                true += 1
+                true += points
             elif value == UNKNOWN:
-                unknown += 1
+                unknown += points
         if true >= count:
             return TRUE
         return UNKNOWN if true + unknown >= count else FALSE

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Final
 
 from caveat.compile import nodes
@@ -110,7 +109,9 @@ def build(program: Program) -> Network:
         except _Refused as reason:
             refused.append(f"{rule.id}: {reason}")
             continue
-        used = tuple(dict.fromkeys(numbers[plain(leaf)] for leaf in rule.leaves()))
+        # a part of a score may be too light ever to matter, and has no number then
+        leaves = (plain(leaf) for leaf in rule.leaves())
+        used = tuple(dict.fromkeys(numbers[leaf] for leaf in leaves if leaf in numbers))
         written.append((used, sets))
     if refused:
         raise CompileError(
@@ -152,12 +153,9 @@ def _sets(node: Node, numbers: dict[Leaf, int], *, surely: bool) -> Sets:
     if isinstance(node, AnyOf):
         return _least(atoms for part in node.parts for atoms in _sets(part, numbers, surely=surely))
     if isinstance(node, AtLeast):
-        parts = [_sets(part, numbers, surely=surely) for part in node.parts]
-        if node.count <= 0:
-            return frozenset({frozenset()})
         found: Sets = frozenset()
-        for chosen in combinations(parts, node.count):
-            found = _least((*found, *_every(list(chosen))))
+        for chosen in node.enough():
+            found = _least((*found, *_every([_sets(part, numbers, surely=surely) for part in chosen])))
         return found
     number = numbers.setdefault(plain(node), len(numbers))
     side = "-" if node.negated and not _asks_absence(node) else "+"

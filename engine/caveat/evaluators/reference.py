@@ -58,7 +58,7 @@ def trace(node: Node, chart: Chart, subject: Subject, *, note_failures: bool = F
         elif isinstance(node, AnyOf):
             truth = any_of(truths)
         else:
-            truth = at_least(node.count, truths)
+            truth = at_least(node.count, truths, node.each)
         return Trace(node, truth, parts)
     try:
         return _leaf(node, chart, subject)

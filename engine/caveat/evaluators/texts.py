@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 
+from caveat.compile.program import Limit
 from caveat.evaluators.subjects import Subject
 from caveat.facts.catalog import ORDER_NUMBERS, number_fact
 from caveat.facts.chart import Chart
@@ -14,6 +16,7 @@ from caveat.facts.measure import Measure
 from caveat.facts.numbers import number
 from caveat.facts.order_numbers import order_number
 from caveat.intervals import Interval
+from caveat.truth import FALSE
 from caveat.units import format_quantity, parse_unit
 from caveat.units.unit import Dimension
 
@@ -29,9 +32,26 @@ _TIME = parse_unit("d").dimension
 _CONCENTRATION = parse_unit("mg/mL").dimension
 
 
-def fill(template: str, chart: Chart, subject: Subject) -> str:
-    """The template with every `{...}` replaced; an unknown value reads "not recorded"."""
-    return PLACEHOLDER.sub(lambda found: value_text(found.group(1).strip(), chart, subject), template)
+def fill(template: str, chart: Chart, subject: Subject, limits: Sequence[Limit] = ()) -> str:
+    """The template with every `{...}` replaced; an unknown value reads "not recorded".
+
+    `{limit}` is what the rule's table allows this patient.
+    """
+
+    def text(found: re.Match[str]) -> str:
+        name = found.group(1).strip()
+        return limit_text(limits, chart, subject) if name == "limit" else value_text(name, chart, subject)
+
+    return PLACEHOLDER.sub(text, template)
+
+
+def limit_text(limits: Sequence[Limit], chart: Chart, subject: Subject) -> str:
+    """What the rows that apply allow; several where a number is not known well enough to tell."""
+    from caveat.evaluators.reference import trace
+
+    found = [one.shown or "none" for one in limits if trace(one.where, chart, subject).truth != FALSE]
+    distinct = list(dict.fromkeys(found))
+    return " or ".join(distinct) if 0 < len(distinct) < 4 else UNKNOWN_TEXT
 
 
 def value_text(name: str, chart: Chart, subject: Subject) -> str:

@@ -248,20 +248,26 @@ def qtc(chart: Chart, within: int | None) -> Measure:
     reported = latest(chart, "qtc_interval", within)
     if reported.interval is not None:
         return reported
-    qt, rate = plain(chart, "qt_interval", "ms", within), plain(chart, "heart_rate", "/min", within)
-    interval = None
-    if qt.interval is not None and rate.interval is not None:
-        interval = qtc_fridericia(qt=qt.interval, heart_rate=rate.interval)
-    return from_inputs("qtc", "ms", interval, {"qt_interval": qt, "heart_rate": rate}, "no bound")
+    return _corrected(chart, "qtc", qtc_fridericia, within)
 
 
 def qtc_by_bazett(chart: Chart, within: int | None) -> Measure:
     """Bazett from QT and heart rate, whatever was reported."""
+    return _corrected(chart, "qtc_bazett", qtc_bazett, within)
+
+
+def _corrected(
+    chart: Chart, name: str, formula: Callable[..., Interval | None], within: int | None
+) -> Measure:
+    """QT corrected for rate; UNKNOWN, with the reason, for a rate of zero."""
     qt, rate = plain(chart, "qt_interval", "ms", within), plain(chart, "heart_rate", "/min", within)
-    interval = None
+    interval, why = None, "no bound"
     if qt.interval is not None and rate.interval is not None:
-        interval = qtc_bazett(qt=qt.interval, heart_rate=rate.interval)
-    return from_inputs("qtc_bazett", "ms", interval, {"qt_interval": qt, "heart_rate": rate}, "no bound")
+        try:
+            interval = formula(qt=qt.interval, heart_rate=rate.interval)
+        except ValueError as error:
+            why = str(error)
+    return from_inputs(name, "ms", interval, {"qt_interval": qt, "heart_rate": rate}, why)
 
 
 BY_NAME: dict[str, Callable[[Chart, int | None], Measure]] = {

@@ -151,6 +151,32 @@ class AtLeast(Strict):
     of: Annotated[tuple[Expression, ...], Field(min_length=1)]
 
 
+class TableAxis(Strict):
+    """How a number of a table is read: as in a range on it."""
+
+    pick: Literal["latest", "lowest", "highest"] = "latest"
+    within: str | None = None
+    using: Literal["actual", "ideal", "adjusted"] | None = None
+
+
+class TableRow(BaseModel):
+    """A row: a range of each axis (none: any value), and the most that may be ordered, or `avoid`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Range]
+
+    at_most: str | None = None
+    avoid: Literal[True] | None = None
+
+
+class Table(Strict):
+    """The most of an order that fits a patient's numbers; the condition holds where the order is above it."""
+
+    limits: Literal["dose", "daily_dose", "dose_per_weight", "daily_dose_per_weight", "frequency"]
+    axes: Annotated[dict[str, TableAxis], Field(min_length=1, max_length=3)]
+    rows: Annotated[tuple[TableRow, ...], Field(min_length=1, max_length=40)]
+
+
 class Expression(BaseModel):
     """A condition; several keys are joined by `all`."""
 
@@ -161,6 +187,8 @@ class Expression(BaseModel):
     any: Annotated[tuple[Expression, ...] | None, Field(min_length=1)] = None
     not_: Annotated[Expression | None, Field(alias="not")] = None
     at_least: AtLeast | None = None
+    score: Score | None = None
+    table: Table | None = None
     always: Literal[True] | None = None
     order: OrderTest | None = None
     other: OrderTest | None = None
@@ -184,6 +212,18 @@ class Expression(BaseModel):
         return value
 
 
+class ScoreItem(Expression):
+    """A condition of a score, and the points it gives when it holds."""
+
+    points: Annotated[int, Field(ge=1, le=100)]
+
+
+class Score(Range):
+    """The sum of the points of what holds: an interval where parts are UNKNOWN."""
+
+    of: Annotated[tuple[ScoreItem, ...], Field(min_length=1, max_length=20)]
+
+
 class Exception_(Expression):
     """A reason not to alert, judged for the same subject as the rule."""
 
@@ -192,3 +232,6 @@ class Exception_(Expression):
 
 
 AtLeast.model_rebuild()
+Expression.model_rebuild()
+Exception_.model_rebuild()
+ScoreItem.model_rebuild()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from caveat.authoring.checks.exclusion import Demand, clash
 from caveat.compile import nodes
@@ -79,7 +78,7 @@ def _ways(node: Node, firm: bool) -> list[tuple[Demand, ...]]:
         return _capped(
             [
                 way
-                for chosen in combinations(node.parts, node.count)
+                for chosen in node.enough()
                 for way in _ways(All(chosen), firm)
             ]
         )  # fmt: skip
@@ -105,7 +104,8 @@ def negated(node: Node) -> Node:
     if isinstance(node, AnyOf):
         return All(tuple(negated(part) for part in node.parts))
     if isinstance(node, AtLeast):
-        return AtLeast(len(node.parts) - node.count + 1, tuple(negated(part) for part in node.parts))
+        parts = tuple(negated(part) for part in node.parts)
+        return AtLeast(node.most - node.count + 1, parts, node.points)
     return replace(node, negated=not node.negated)
 
 

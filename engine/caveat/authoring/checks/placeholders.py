@@ -25,6 +25,8 @@ def run(folder: Folder) -> Iterator[Diagnostic]:
             place = rule.placed.place("alert", name)
             for found in PLACEHOLDER.findall(text):
                 inner = found.strip()
+                if inner == "limit" and rule.compiled.limits:
+                    continue
                 why = problem(inner, rule.compiled.subject, folder.terminology)
                 if why:
                     hint = did_you_mean(inner, names(rule.compiled.subject, folder.terminology))

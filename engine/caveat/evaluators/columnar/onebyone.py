@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from caveat.compile.site import NOTES
 from caveat.findings.report import Finding, Report
 from caveat.findings.severity import SEVERITIES, Status
 
@@ -57,7 +58,7 @@ def patient_row(report: Report, source: str | None, uncovered: int) -> dict[str,
         "excepted": of_status[Status.EXCEPTED],
         "suppressed": len(report.findings) - len(shown),
         "failed_rules": of_status[Status.ERROR],
-        "notes": sum(note.count for note in report.notes),
+        "notes": sum(note.count for note in report.notes if note.code not in NOTES),
         "unrecognised": [{"text": u.text, "kind": u.kind, "id": u.id or None} for u in report.unrecognised],
         "uncovered": uncovered,
         "errors": [

@@ -148,7 +148,8 @@ def _joined(node: All | AnyOf | AtLeast, parts: list[Judged]) -> tuple[Any, Any]
     import numpy as np
 
     if isinstance(node, AtLeast):
-        return _at_least(node.count, [p.low for p in parts]), _at_least(node.count, [p.high for p in parts])
+        low, high = [p.low for p in parts], [p.high for p in parts]
+        return _at_least(node.count, low, node.each), _at_least(node.count, high, node.each)
     join = np.minimum if isinstance(node, All) else np.maximum
     low, high = parts[0].low, parts[0].high
     for part in parts[1:]:
@@ -157,9 +158,10 @@ def _joined(node: All | AnyOf | AtLeast, parts: list[Judged]) -> tuple[Any, Any]
     return low, high
 
 
-def _at_least(count: int, truths: list[Any]) -> Any:
+def _at_least(count: int, truths: list[Any], each: tuple[int, ...]) -> Any:
     import numpy as np
 
-    yes = sum((t == 2).astype(np.int16) for t in truths)
-    maybe = sum((t >= 1).astype(np.int16) for t in truths)
+    worth = list(zip(truths, each, strict=True))
+    yes = sum((t == 2).astype(np.int32) * points for t, points in worth)
+    maybe = sum((t >= 1).astype(np.int32) * points for t, points in worth)
     return np.where(yes >= count, 2, np.where(maybe >= count, 1, 0)).astype(np.int8)

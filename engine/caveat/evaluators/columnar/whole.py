@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from caveat.compile.site import NOTES
 from caveat.evaluators.assemble import RECENT
 from caveat.evaluators.columnar.arrays import field, lists, words
 from caveat.evaluators.columnar.facts import Facts
@@ -52,7 +53,7 @@ class Whole:
     def tell(self, row: int, report: Report) -> None:
         """Take what is said of a record as a whole from its report."""
         self._told[row] = report
-        self.notes[row] = sum(note.count for note in report.notes)
+        self.notes[row] = sum(note.count for note in report.notes if note.code not in NOTES)
 
     def errors(self) -> Any:
         """The problems that the record carries or that its report tells, a list a patient."""
