@@ -3,6 +3,7 @@
 # make lint     ruff and mypy        make format   rewrite the layout
 # make bench    measure, and write benchmarks/RESULTS.md        make bench-quick   a small run, nothing written
 # make bench-cohort   measure cohorts, and write benchmarks/COHORTS.md
+# make bench-service   load on the service, and write benchmarks/SERVICE.md (ARGS="--soak 5" for a shorter soak)
 # make durable  try again to install the durable evaluator      make spark   the same for Spark      make clean
 # PYTHON=python3.12 picks the interpreter; the environment is .venv, made once.
 
@@ -12,7 +13,7 @@ JOBS ?= auto
 environment = @PYTHON="$(PYTHON)" scripts/environment.sh
 bin = .venv/bin
 
-.PHONY: screen test lint format bench bench-quick bench-cohort durable spark clean
+.PHONY: screen test lint format bench bench-quick bench-cohort bench-service durable spark clean
 .DEFAULT_GOAL := screen
 
 screen:
@@ -41,6 +42,10 @@ bench bench-quick:
 bench-cohort:
 	$(environment) bench
 	@$(bin)/python -m benchmarks.cohort $(ARGS)
+
+bench-service:
+	$(environment) bench
+	@$(bin)/python -m benchmarks.service $(ARGS)
 
 durable spark:
 	$(environment) $@
