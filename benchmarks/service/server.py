@@ -68,7 +68,9 @@ def _family(pid: int) -> Iterator[int]:
 
 
 @contextmanager
-def served(folder: Path, *, workers: int = 1, url: str | None = None) -> Iterator[Served]:
+def served(
+    folder: Path, *, workers: int = 1, url: str | None = None, level: str = "warning", extra: str = ""
+) -> Iterator[Served]:
     """A service with the bundled rules, in a folder that is made; stopped at the end."""
     from joserfc.jwk import ECKey
 
@@ -96,8 +98,8 @@ trust:
   - {{iss: "{ISSUER}", jwks: "{folder}/jwks.json"}}
 store: {{url: "{url or f"sqlite:///{folder}/caveat.sqlite"}", spool: "{folder}/spool"}}
 audit: {{key_file: "{secret}"}}
-logging: {{level: warning}}
-"""
+logging: {{level: {level}}}
+{extra}"""
     )
     began = time.perf_counter()
     with (folder / "log").open("wb") as log:

@@ -96,11 +96,15 @@ class Finding(Detailed):
     @property
     def id(self) -> str:
         """The same for the same rule, subject and deciding facts, on any machine and day."""
+        known: str | None = self.__dict__.get("_id")
+        if known is not None:
+            return known
         facts = [[b.fact, b.value, b.at, b.source] for b in self.because]
         missing = [[m.fact, m.reason] for m in self.missing]
         content = [self.rule.id, self.status.value, self.orders, self.allergies, facts, missing]
         raw = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-        return hashlib.sha256(raw).hexdigest()[:20]
+        found = self.__dict__["_id"] = hashlib.sha256(raw).hexdigest()[:20]
+        return found
 
     @property
     def summary(self) -> str:

@@ -29,6 +29,9 @@ NotCovered = Product
 
 def products(finding: Finding) -> tuple[Product, ...]:
     """The products of a finding's orders, the judged one first."""
+    known: tuple[Product, ...] | None = finding.__dict__.get("_products")
+    if known is not None:
+        return known
     fill = finding.fill
     if fill is None:
         return ()
@@ -37,7 +40,8 @@ def products(finding: Finding) -> tuple[Product, ...]:
         name = fill(f"{{{owner}.name}}")
         ingredients = tuple(part for part in fill(f"{{{owner}.ingredient}}").split(", ") if part)
         found.append(Product(order, name, ingredients))
-    return tuple(found)
+    kept = finding.__dict__["_products"] = tuple(found)
+    return kept
 
 
 def subjects_of(program: Program) -> frozenset[str]:
