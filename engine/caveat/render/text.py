@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from caveat.compile.site import NOTES
 from caveat.findings.report import Report, Unrecognised
 from caveat.render.alert import alert_lines, open_groups, product_words, subject_words
 from caveat.render.banner import banner
@@ -123,9 +124,16 @@ def _uncovered(others: list[NotCovered], view: View) -> list[Line]:
 
 
 def _aside(report: Report, view: View) -> list[Line]:
-    """What was excused, suppressed or noted: counted always, listed when more was asked for."""
+    """What was excused, suppressed or noted: counted always, listed when more was asked for.
+
+    What the site changed about the rules is always said.
+    """
+    site = [note for note in report.notes if note.code in NOTES]
+    lines: list[Line] = []
+    for note in site:
+        lines += paragraph("Site", clean(note.message, 400), view.width, indent=0)
     if not view.verbose:
-        notes = sum(note.count for note in report.notes)
+        notes = sum(note.count for note in report.notes if note not in site)
         parts = [
             f"{count} {what}"
             for count, what in (
@@ -136,8 +144,7 @@ def _aside(report: Report, view: View) -> list[Line]:
         ]
         if notes:
             parts.append(counted(notes, "note") + " on the data")
-        return [line((" · ".join(parts) + " (-v lists them)", "dim"))] if parts else []
-    lines: list[Line] = []
+        return [*lines, line((" · ".join(parts) + " (-v lists them)", "dim"))] if parts else lines
     for finding in report.suppressed:
         text = f"{finding.rule.id} for {subject_words(finding)}, by {finding.suppressed_by}"
         lines += paragraph("Suppressed", text, view.width, indent=0)
@@ -146,7 +153,7 @@ def _aside(report: Report, view: View) -> list[Line]:
         lines += paragraph(
             "Excused", f"{finding.rule.id} for {subject_words(finding)} by {why}", view.width, indent=0
         )
-    for note in report.notes:
+    for note in (note for note in report.notes if note not in site):
         times = f" ({note.count} times)" if note.count > 1 else ""
         where = f" at {clean(note.path)}" if note.path else ""
         lines += paragraph("Note", f"{clean(note.message, 400)}{times}{where}", view.width, indent=0)

@@ -24,6 +24,10 @@ class Overridden(Protocol):
     def expires(self) -> str | None: ...
 
 
+Codes = Mapping[str, tuple[tuple[str, str, str], ...]]
+"""System (as FHIR names it), code and display of each name."""
+
+
 @dataclass(frozen=True, slots=True)
 class CardView:
     """How the cards of one answer are made.
@@ -33,7 +37,11 @@ class CardView:
     exactly as sent: only they can be deleted or updated by a suggestion. `overridden` and `lapsed`
     are by finding id; `lapsed` gives the override and what changed since. `considered` is False
     when overrides could not be looked up, which is then said. `hidden` counts what was left out
-    because it was shown before.
+    because it was shown before. `uncovered` names medicines that no rule is about, where the report's
+    own list of ingredients is not to be shown. `indicators` are by severity, and `open` for what could not be
+    assessed; a name it does not have, or a value that CDS Hooks does not, takes the default.
+    `references` are FHIR references by id of order or allergy, where the record has them. `codes`
+    and `fact_codes` are the codes of ingredients and of facts (`render.cds.codes` gives both).
     """
 
     base: str
@@ -54,3 +62,6 @@ class CardView:
     considered: bool = True
     hidden: int = 0
     uncovered: tuple[str, ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
+    codes: Codes = field(default_factory=dict)
+    fact_codes: Codes = field(default_factory=dict)
