@@ -20,7 +20,7 @@ LISTS: Final = {
     "52472-8": "allergies",
     "30954-2": "observations",
 }
-_RANK: Final = ("unknown", "open", "closed")
+RANK: Final = ("unknown", "open", "closed")
 _WHOLE: Final = frozenset(("snapshot", "working"))
 VOID: Final = frozenset(("retired", "entered-in-error"))
 _NONE_KNOWN: Final = frozenset(("716186003", "409137002"))  # SNOMED CT: no known (drug) allergy
@@ -75,7 +75,7 @@ class Completeness:
         self._state(name, "closed")
 
     def _state(self, name: str, value: str) -> None:
-        self._stated[name] = min(value, self._stated.get(name, value), key=_RANK.index)
+        self._stated[name] = min(value, self._stated.get(name, value), key=RANK.index)
 
     def settle(
         self, lists: Mapping[str, Sequence[Any]], log: Ledger, *, whole: bool

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.references import Index, relative
+from caveat.adapters.ledger import Ledger
 from caveat.adapters.reject import Reject, shorten
 
 ORDERED: Final = frozenset(
@@ -26,6 +27,14 @@ PERSONAL: Final = ORDERED | {
 _OF_ONE: Final = PERSONAL | {"Patient"}
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How complete a list is by the queries for it, and whether no entry then means that there is none."""
+
+    complete: str
+    looked: bool
+
+
 @dataclass(slots=True)
 class Part:
     """What one source holds of one patient. Items carry the index that resolves their references."""
@@ -41,6 +50,10 @@ class Part:
     incomplete: str | None = None
     """The address of a further page that was not given."""
     history: bool = False
+    log: Ledger | None = None
+    """What was said of this patient's record before it is read."""
+    answered: Mapping[str, Answered] = field(default_factory=dict)
+    """What queries for a list of facts were answered, by the list's name."""
 
 
 @dataclass(slots=True)

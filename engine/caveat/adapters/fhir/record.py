@@ -8,7 +8,7 @@ from typing import Any, Final
 from caveat.adapters.assemble import trusted
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
-from caveat.adapters.fhir.completeness import Completeness, days_of
+from caveat.adapters.fhir.completeness import RANK, Completeness, days_of
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.folding import Folder
 from caveat.adapters.fhir.group import ORDERED, Part
@@ -32,7 +32,7 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
 
     `unbound` counts observations that were left out already, because no concept binds their codes.
     """
-    log = Ledger()
+    log = Ledger() if part.log is None else part.log
     chosen = _patient_resource(part, log)
     fields: dict[str, Any] = {"id": log.clean(part.id) or "?", "source": ", ".join(part.sources) or None}
     if chosen is None:
@@ -89,8 +89,10 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
         )
     lists["orders"] = list(_distinct(folder.folded(log)))
     stated, empty = complete.settle(lists, log, whole=part.incomplete is None)
+    looked = _answered(part, stated)
+    empty |= looked
     if procedures:
-        if not lists["conditions"]:
+        if not lists["conditions"] and "conditions" not in looked:
             stated["conditions"] = "unknown"  # procedures alone are no list of conditions
         lists["conditions"] += procedures
     for name, entries in lists.items():
@@ -105,6 +107,20 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
     return trusted(Patient, fields)
 
 
+def _answered(part: Part, stated: dict[str, str]) -> frozenset[str]:
+    """The lists that were looked for and may be empty; enters in `stated` how complete queries make a list.
+
+    Where a List of the record speaks of it too, its word counts, unless a part of the answer is
+    lacking: then the less complete of both.
+    """
+    for name, answer in part.answered.items():
+        known = stated.pop(name, answer.complete)
+        least = known if answer.looked else min(known, answer.complete, key=RANK.index)
+        if least != "open":
+            stated[name] = least
+    return frozenset(name for name, answer in part.answered.items() if answer.looked)
+
+
 def _is_here(reference: str, named: set[str], index: Index) -> bool:
     return relative(reference) in named or index.find(reference) is not None
 
@@ -117,7 +133,7 @@ def _patient_resource(part: Part, log: Ledger) -> fhir.Patient | None:
     resource: Any = latest.resource
     for other in others:
         another: Any = other.resource
-        if _same(another, resource):
+        if same(another, resource):
             continue
         log.note("duplicate-id", "two resources with one id", f"Patient/{part.id}")
         if not _dated(latest, other) and not part.history and contradicts(resource, another):
@@ -215,7 +231,7 @@ def _current(part: Part, log: Ledger) -> list[tuple[_Entry, str]]:
             continue
         kept: list[_Entry] = []
         for entry in entries:
-            if not any(_same(entry[0].resource, one[0].resource) for one in kept):
+            if not any(same(entry[0].resource, one[0].resource) for one in kept):
                 kept.append(entry)
         if len(kept) > 1:
             log.note("same-id-different", "resources with one id that differ; all are kept", path)
@@ -226,7 +242,7 @@ def _current(part: Part, log: Ledger) -> list[tuple[_Entry, str]]:
 _TRIVIAL: Final = frozenset(("subject", "patient", "meta", "reason_reference"))
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether two resources say the same, however they refer to other resources."""
     if type(one) is not type(other):
         return False

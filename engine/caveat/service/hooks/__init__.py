@@ -1,0 +1,1 @@
+"""CDS Hooks: discovery, calls under one service id, feedback."""
