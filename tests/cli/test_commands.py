@@ -188,6 +188,8 @@ FILES = {
     "ledger": "ledger.yaml",
     "monograph": "monograph.yaml",
     "policy": "policies/*.yaml",
+    "overlay": "policies/overlays/*.yaml",
+    "must-fire": "must-fire/*.yaml",
 }
 
 

@@ -26,10 +26,12 @@ def section(page: str, name: str) -> str:
 
 
 def options(command: click.Command) -> set[str]:
-    """Every spelling of every option."""
-    return {
+    """Every spelling of every option, those of commands below it too."""
+    own = {
         text for p in command.params if isinstance(p, click.Option) for text in (*p.opts, *p.secondary_opts)
     }
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return own.union(*(options(each) for each in below))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 import yaml
 import yamlcore
+from hypothesis import given
+from hypothesis import strategies as st
 
 from caveat.authoring.schemas import schema
 from caveat.compile import portable
@@ -24,7 +26,7 @@ from caveat.findings.report import Report
 from caveat.render.json import report_json
 from caveat.render.text import report_text
 from caveat.render.view import view_of
-from caveat.rules.policy import INDICATORS, Policy
+from caveat.rules.policy import INDICATORS, TIERS, Policy
 from cli.small import AS_OF, record, write_rules
 
 RENAL, MILD = "baclofen.renal.crcl-below-30", "baclofen.renal.crcl-30-to-50"
@@ -278,6 +280,53 @@ def test_every_fault_is_told_at_once(site: Loader) -> None:
 def test_an_overlay_that_does_not_exist_is_named(folder: Path) -> None:
     with pytest.raises(CaveatError, match=r"none\.yaml: no such file"):
         load(folder, overlay="none.yaml")
+
+
+SEVERITIES = ("contraindicated", "major", "moderate", "minor", "info")
+IDS = (RENAL, MILD, PAIR, ELDERLY)
+ORDERS = [
+    record()["orders"][0],
+    {"id": "o2", "text": "diazepam 5 mg tablet", "status": "active", "start": "2025-11-03"},
+    {"id": "o3", "text": "morphine 10 mg tablet", "status": "active", "start": "2025-11-03"},
+]
+
+
+@given(
+    st.sets(st.sampled_from(IDS)),
+    st.dictionaries(st.sampled_from(IDS), st.sampled_from(SEVERITIES)),
+    st.dictionaries(st.sampled_from(IDS), st.sampled_from(TIERS)),
+)
+def test_no_overlay_hides_more_than_it_says(
+    folder: Path, off: set[str], grades: dict[str, str], tiers: dict[str, str]
+) -> None:
+    """Whatever a site writes: what is not switched off is found as before, and nothing graver or louder
+    than what is shown in its place is suppressed."""
+    file = folder.parent / "any.yaml"
+    lists = {
+        "disabled": [item(rule) for rule in sorted(off)],
+        "severities": [item(rule, severity=to) for rule, to in sorted(grades.items())],
+        "tiers": [item(rule, tier=to) for rule, to in sorted(tiers.items())],
+    }
+    file.write_text(HEAD + "".join(f"{k}: {json.dumps(v)}\n" for k, v in lists.items()))
+    refused: tuple[object, ...] = ()
+    try:
+        rules = load(folder, overlay=file, cache=False)
+    except RulesetError as error:
+        refused = error.problems
+    assert {str(problem).split(": ")[1][:4] for problem in refused} <= {"C035", "C026"}
+    if refused:
+        return
+    facts = {"age": "80 a", "orders": ORDERS}
+    before, after = judged(load(folder, cache=False), **facts), judged(rules, **facts)
+    kept = [f.id for f in before.findings if f.rule.id not in off]
+    assert [f.id for f in after.findings] == kept
+    assert after.rules_checked + len(rules.disabled) == before.rules_checked
+    assert not after.errors
+    for found in after.suppressed:
+        shown = [f for f in after.findings if f.rule.id == found.suppressed_by and f.suppressed_by is None]
+        assert all(SEVERITIES.index(f.severity) <= SEVERITIES.index(found.severity) for f in shown)
+        assert all(TIERS.index(f.tier) <= TIERS.index(found.tier) for f in shown)
+        assert shown
 
 
 # Overlay: what ends

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from caveat.compile.ruleset import Ruleset
     from caveat.findings.report import Report
 
+OF_RULES = frozenset(("rules-disabled", "severities-local", "site-changes-over"))
 CHECK_FAILED = frozenset(("rule-failed", "evaluators-differ", "check-failed"))
 
 
@@ -42,7 +43,7 @@ class Tally:
         failed = sum(error.code in CHECK_FAILED for error in report.errors)
         self.failed += failed
         self.faults += len(report.errors) - failed
-        self.notes += sum(note.count for note in report.notes)
+        self.notes += sum(note.count for note in report.notes if note.code not in OF_RULES)
 
     def reject(self, found: Reject) -> None:
         """Count one thing set aside."""

@@ -149,9 +149,7 @@ def inputs_of(
 
 
 def policy_file(policy: str | Path | None, base: Path) -> Path | None:
-    """The file of a policy: as named, else of that name in `policies/`, the folder's own or the bundled."""
-    if policy is not None and Path(policy).is_file():
-        return Path(policy)
+    """The file of a policy: of that name in `policies/` (the folder's own, the bundled), else as named."""
     name = "default" if policy is None else str(policy)
     plain_name = name.replace("-", "").isalnum()
     folders = (base / "policies", bundled() / "policies")
@@ -160,6 +158,8 @@ def policy_file(policy: str | Path | None, base: Path) -> Path | None:
             return folder / f"{name}.yaml"
     if policy is None:
         return None
+    if Path(policy).is_file():
+        return Path(policy)
     there = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
     raise CaveatError(f"{policy}: no such policy. Name a file, or one of: {', '.join(there)}")
 

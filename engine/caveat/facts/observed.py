@@ -42,6 +42,57 @@ def observed(chart: Chart) -> dict[str, list[Observed]]:
     return chart.once("observed", lambda: _collect(chart))
 
 
+def of_concept(chart: Chart, concept: str) -> list[Observed] | None:
+    """The values of one concept, in the order of the record; None when there is none.
+
+    Where the record was found to be plain (`facts.quick`), the others are not looked at: nothing
+    would come of them.
+    """
+    memo = chart.memo
+    if "observed" in memo or "quick" not in memo or "odd" in memo:
+        return observed(chart).get(concept)
+    kept: dict[str, list[Observed]] = chart.once("observed singly", dict)
+    if concept not in kept:
+        found: dict[str, list[Observed]] = {}
+        for name, value, at, source, path in chart.once("observed apart", lambda: _apart(chart)).get(
+            concept, ()
+        ):
+            _add(chart, found, name, value, at, source, path)
+        kept[concept] = found.get(concept, [])
+    return kept[concept] or None
+
+
+_Raw = tuple[str, Quantity | None, When | None, str | None, str]
+
+
+def _apart(chart: Chart) -> dict[str, list[_Raw]]:
+    """The entries of a plain record by concept, as they stand."""
+    found: dict[str, list[_Raw]] = {}
+    patient = chart.patient
+    today: When | None = None
+    for name in STATED:
+        stated = getattr(patient, name)
+        if stated is not None:
+            if stated.at is None and today is None:
+                today = When(chart.day, chart.as_of, chart.as_of)
+            found.setdefault(name, []).append(
+                (name, stated.value, stated.at or today, stated.source, f"$.{name}")
+            )
+    tables = chart.terminology.tables
+    concepts, loinc = tables.observations, tables.loinc
+    for index, entry in enumerate(patient.observations or ()):
+        said = entry.__dict__
+        concept = said["concept"]
+        if concept is None and len(said["codes"]) == 1 and said["codes"][0].system == "loinc":
+            concept = loinc.get(said["codes"][0].code)
+        if concept is None or concept not in concepts:
+            concept = concept_of(chart, entry)
+        if concept is not None:
+            row = (concept, said["value"], said["at"], said["source"], f"$.observations[{index}].value")
+            found.setdefault(concept, []).append(row)
+    return found
+
+
 def concept_of(chart: Chart, entry: Observation) -> str | None:
     """The concept an observation is of: as named (an id or a label), else by LOINC code, else by its text.
 
@@ -156,7 +207,7 @@ def latest(chart: Chart, concept: str, within: int | None = None) -> Measure:
     UNKNOWN, with the reason: none recorded, too old, undated where an age limit is asked, a unit
     that is missing or does not fit, an impossible value.
     """
-    entries = observed(chart).get(concept)
+    entries = of_concept(chart, concept)
     if not entries:
         return unknown(concept, "not recorded")
     return _combine(chart, concept, _candidates(entries), within)
@@ -208,7 +259,7 @@ def _stale(chart: Chart, entry: Observed, within: int | None) -> str:
 
 def extreme(chart: Chart, concept: str, pick: str, within: int | None) -> Measure:
     """The lowest or highest value on record, no older than `within` days where that is given."""
-    entries = observed(chart).get(concept)
+    entries = of_concept(chart, concept)
     if not entries:
         return unknown(concept, "not recorded")
     usable: list[Observed] = []
@@ -237,7 +288,7 @@ def extreme(chart: Chart, concept: str, pick: str, within: int | None) -> Measur
 def time_since(chart: Chart, concept: str) -> Measure:
     """Time since the latest value of a concept, in seconds (base unit of time)."""
     name = f"{concept}_age"
-    entries = observed(chart).get(concept)
+    entries = of_concept(chart, concept)
     if not entries:
         return unknown(name, f"no {concept} is recorded", (concept,))
     chosen = _candidates(entries)
