@@ -140,10 +140,7 @@ def day_or_today(as_of: int | None) -> int:
 def load_rules(path: Path | None, policy: Path | None = None) -> Ruleset:
     """The ruleset that the options name."""
     from caveat.compile.ruleset import load
-    from caveat.errors import CaveatError
 
-    if policy is not None and not policy.is_file():
-        raise CaveatError(f"{policy}: no such file. --policy takes a policy file")
     return load(path, policy=policy)
 
 

@@ -78,7 +78,16 @@ def configured(
     if file is None:
         folder = None if rules is None else str(rules.resolve())
         return insecure_config(rules=folder, host=host, port=port, workers=workers)
-    return load_config(file, insecure_dev=insecure_dev, host=host, port=port, workers=workers)
+    from caveat.cli.talk import say
+    from caveat.rules.diagnostics import Problems
+
+    problems = Problems()
+    config = load_config(
+        file, insecure_dev=insecure_dev, host=host, port=port, workers=workers, problems=problems
+    )
+    for warning in problems.found:
+        say(warning.one_line)
+    return config
 
 
 def _checked(config: Config) -> None:

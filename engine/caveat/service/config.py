@@ -13,7 +13,11 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class Issuer(Strict):
-    """Who may call. Keys come from a file (`jwks`) or an address (`jku`), never from a token alone."""
+    """Who may call. Keys come from a file (`jwks`) or an address (`jku`), never from a token alone.
+
+    With both, the file is used and `jku` is only what a token may name. `tenant`, where it is given,
+    is the only one whose tokens are taken.
+    """
 
     iss: Name
     jwks: str | None = None
@@ -23,12 +27,17 @@ class Issuer(Strict):
 
 
 class Trust(Strict):
-    """JSON Web Tokens and browsers. `leeway_seconds` allows for clocks that differ."""
+    """JSON Web Tokens and browsers.
+
+    `leeway_seconds` allows for clocks that differ, `longest_seconds` is the longest life of a token.
+    `metrics_public` lets `/metrics` be read without a token.
+    """
 
     issuers: tuple[Issuer, ...] = ()
     leeway_seconds: Annotated[int, Field(ge=0, le=60)] = 5
     longest_seconds: Positive = 300
     cors_origins: tuple[str, ...] = ()
+    metrics_public: bool = False
 
 
 class Rules(Strict):
@@ -58,7 +67,7 @@ class Fetching(Strict):
 
 
 class Limits(Strict):
-    """What one call may cost."""
+    """What one call may cost; `concurrency` counts the calls under way in one worker."""
 
     body_bytes: Positive = 5_000_000
     stream_bytes: Positive = 2_000_000_000

@@ -24,7 +24,7 @@ class Fault:
         return {key: value for key, value in {**named, "hint": self.hint}.items() if value}
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Refused(Exception):
     """A call that is not answered, with its HTTP status; `headers` such as Retry-After go along.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["patient-view", "order-select", "order-sign", "screen", "stream", "explain", "what-if"]
+Kind = Literal[
+    "patient-view", "order-select", "order-sign", "screen", "stream", "explain", "what-if", "correction"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ def build_state(config: Config, *, clock: Clock = now, log: Any = None) -> State
     from caveat.service.reload import Reloader, build_live
     from caveat.service.store.sql import SqlStore
     from caveat.service.trust.gate import Gate
+    from caveat.service.trust.keys import MOST_BYTES
+    from caveat.service.trust.remote import SECONDS, https_get
 
     folder = Path(config.state)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -58,12 +61,15 @@ def build_state(config: Config, *, clock: Clock = now, log: Any = None) -> State
     live = build_live(config, day)
     holder = Holder(live)
     fetcher = Fetcher(config.fetching, insecure_dev=config.insecure_dev)
+    keys = partial(fetcher.get_json, most_bytes=MOST_BYTES, seconds=SECONDS, private=True)
+    # outside production an issuer of this machine may publish its keys without TLS
+    fetch = keys if config.production else https_get
     return State(
         config=config,
         holder=holder,
         store=SqlStore(config, key_of(config), log),
         clock=clock,
-        gate=Gate(config, clock, note=lambda code: log.error("keys", reason=code)),
+        gate=Gate(config, clock, fetch=fetch, note=lambda code: log.error("keys", reason=code)),
         fetcher=fetcher,
         metrics=metrics,
         site=site_of(config),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from caveat.service.store.base import Store
 if TYPE_CHECKING:
     from caveat.service.fetch.client import Fetcher
     from caveat.service.metrics import Metrics
+    from caveat.service.reload import Reloader
     from caveat.service.trust.gate import Gate
 
 Clock = Callable[[], dt.datetime]
@@ -33,6 +36,29 @@ class State:
     metrics: Metrics
     site: Site
     log: Any = field(repr=False, default=None)
+    reloader: Reloader | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the application is up: the store is open, and new rules are looked for."""
+        if self.reloader is not None:
+            self.reloader.start()
+        live = self.holder.live
+        self.log.info(
+            "ready",
+            worker=os.getpid(),
+            rules=len(live.rules.program.rules),
+            ruleset=live.rules.digest,
+            origin=live.origin,
+        )
+        try:
+            yield
+        finally:
+            if self.reloader is not None:
+                await self.reloader.stop()
+            self.gate.close()
+            await self.fetcher.close()
+            await self.store.close()
 
     def at(self) -> str:
         """The instant as ISO text in UTC with milliseconds."""

@@ -295,6 +295,12 @@ def test_only_queries_of_templates_are_sent(query: str) -> None:
     assert not web.seen
 
 
+def test_dots_inside_an_id_are_an_id() -> None:
+    web = Web()
+    web.put("Patient/p..1", PATIENT)
+    assert isinstance(fetched(web, {"patient": "Patient/p..1"})["patient"], bytes)
+
+
 @pytest.mark.parametrize("token", ["two words", "line\r\nX-Evil: 1", "\u0442oken", "tab\t"])
 def test_a_token_that_would_break_its_header_is_not_sent(token: str) -> None:
     web = Web()

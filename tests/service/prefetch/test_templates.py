@@ -232,6 +232,12 @@ def test_a_rule_that_takes_an_extreme_gets_every_value_and_not_the_newest(rules:
     assert "history" not in templates(of(rules, measured("potassium")))
 
 
+@pytest.mark.parametrize("prop", ["dose_per_weight", "daily_dose_per_weight"])
+def test_a_dose_by_weight_needs_the_weight(rules: Ruleset, prop: str) -> None:
+    for leaf in (nodes.OrderNumberLeaf(0, prop, ANY, "mg/kg", ""), nodes.KnownLeaf(f"order.{prop}")):
+        assert "29463-7" in templates(of(rules, leaf))["vitals"]
+
+
 def test_a_blood_pressure_is_asked_for_by_the_code_of_the_whole(rules: Ruleset) -> None:
     assert "85354-9" in templates(of(rules, measured("systolic_blood_pressure")))["vitals"]
 

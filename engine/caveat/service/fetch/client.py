@@ -113,7 +113,7 @@ class Fetcher:
         for key, query in wanted.items():
             shape = _QUERY.fullmatch(query)
             pages[key] = Pages("" if shape is None else "Bundle" if "?" in query else shape["kind"])
-            if shape is None or ".." in query:
+            if shape is None:
                 continue
             collect = self._collect(server, query, private, headers, budget, pages[key])
             tasks[key] = asyncio.create_task(collect)

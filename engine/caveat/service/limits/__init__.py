@@ -1,0 +1,1 @@
+"""What one call may cost: size, depth, time, and how many at once."""

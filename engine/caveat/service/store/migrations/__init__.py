@@ -1,0 +1,1 @@
+"""Migrations of the store: `versions/mNNNN_subject.py`, its revision NNNN, its parent the one before."""
