@@ -30,45 +30,37 @@ _ALSO: Final[Mapping[str, tuple[str, ...]]] = {"orders": ("MedicationAdministrat
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One template: the type asked for and the parameters; a read has none."""
+    """One template: the type asked for, and what narrows the answer; a read has no parameters.
+
+    `count` is how many results are asked for at most, and `newest` says that only the newest are, so
+    that nothing is amiss when there are more. `statuses` None is any. `filtered` says whether
+    something else than the patient and the status narrows the answer.
+    """
 
     kind: str
-    read: bool
-    parameters: tuple[tuple[str, str], ...] = ()
-
-    def value(self, name: str) -> str | None:
-        """The value of a parameter, None where it is not used."""
-        return next((value for key, value in self.parameters if key == name), None)
-
-    @property
-    def count(self) -> int | None:
-        """How many results are asked for at most."""
-        found = self.value("_count") or ""
-        return int(found) if found.isascii() and found.isdigit() and len(found) < 9 else None
-
-    @property
-    def newest(self) -> bool:
-        """Whether only the newest results are asked for: what lies beyond them is not wanted."""
-        return self.count is not None and (self.value("_sort") or "").startswith("-")
-
-    @property
-    def statuses(self) -> frozenset[str] | None:
-        """The statuses asked for; None is any."""
-        found = self.value("status")
-        return None if found is None else frozenset(one.rpartition("|")[2] for one in found.split(","))
-
-    @property
-    def filtered(self) -> bool:
-        """Whether something else than the patient and the status narrows the answer."""
-        return any(name not in _ASKS_ALL and name != "status" for name, _ in self.parameters)
+    read: bool = False
+    count: int | None = None
+    newest: bool = False
+    statuses: frozenset[str] | None = None
+    filtered: bool = False
 
 
 @lru_cache(maxsize=512)
 def query(template: str) -> Query:
     """The query of a template such as `Condition?patient={{context.patientId}}`."""
     head, marked, rest = template.partition("?")
-    parameters = tuple((name, value) for name, _, value in (one.partition("=") for one in rest.split("&")))
-    return Query(head.partition("/")[0], "/" in head, parameters if marked else ())
+    if not marked:
+        return Query(head.partition("/")[0], read="/" in head)
+    asked = dict(one.partition("=")[::2] for one in rest.split("&"))
+    stated, status = asked.get("_count", ""), asked.get("status")
+    count = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 9 else None
+    return Query(
+        head,
+        count=count,
+        newest=count is not None and asked.get("_sort", "").startswith("-"),
+        statuses=None if status is None else frozenset(one.rpartition("|")[2] for one in status.split(",")),
+        filtered=any(name not in _ASKS_ALL and name != "status" for name in asked),
+    )
 
 
 def completes(name: str, answered: Mapping[str, Query], asked: Mapping[str, Query]) -> bool:

@@ -74,7 +74,12 @@ def question_of(keys: Keys, evaluation: str, sealed: bytes) -> Question:
 
 
 def facts_of(keys: Keys, evaluation: str, position: int, sealed: bytes) -> Facts:
-    """The deciding facts (fact, value, at, source) of a row of `shown`. Raises Unsealable."""
+    """The deciding facts (fact, value, at, source) of a row of `shown`, none where it did not fire.
+
+    Raises Unsealable.
+    """
+    if not sealed:
+        return ()
     return _FACTS.decode(keys.open("facts", f"{evaluation}/{position}", sealed))
 
 
@@ -249,7 +254,9 @@ def _shown(keys: Keys, question: Question, caller: Caller, patient: str, one: Sh
 
 
 def _sealed_facts(keys: Keys, evaluation: str, position: int, row: dict[str, Any]) -> dict[str, Any]:
-    facts = keys.seal("facts", f"{evaluation}/{position}", _encoded(row["facts"]))
+    """With its place, and its facts sealed where there are some and it can be overridden: where it fired."""
+    told = row["facts"] if row["status"] == "fires" else ()
+    facts = keys.seal("facts", f"{evaluation}/{position}", _encoded(told)) if told else b""
     return {**row, "position": position, "facts": facts}
 
 
@@ -265,7 +272,9 @@ def _hook_instance(question: Question) -> str:
 
 def _text(value: str, longest: int = _LONGEST) -> str:
     """As a database takes it: no NUL, no lone surrogate, not too long."""
-    return encodable(value).replace("\x00", "\ufffd")[:longest]
+    if not value.isascii() or "\x00" in value:
+        value = encodable(value).replace("\x00", "\ufffd")
+    return value[:longest]
 
 
 def _json(value: Any) -> str:

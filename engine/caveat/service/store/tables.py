@@ -107,5 +107,4 @@ def _add(whole: MetaData) -> None:
         Column("facts", LargeBinary, nullable=False),
         Index("ix_shown_card", "card"),
         Index("ix_shown_patient_finding", "patient", "finding"),
-        Index("ix_shown_at", "at"),
     )

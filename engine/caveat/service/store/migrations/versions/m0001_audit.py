@@ -86,7 +86,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_shown_card", "shown", ["card"])
     op.create_index("ix_shown_patient_finding", "shown", ["patient", "finding"])
-    op.create_index("ix_shown_at", "shown", ["at"])
     refuse("audit", "update", "delete")
     refuse("audit_head", "delete")
     refuse("audit_input", "update")
