@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Allergy
 from caveat.facts.problems_list import named
-from caveat.terminology.resolver import Resolution, resolve
+from caveat.terminology.resolver import Resolution, resolve_allergen
 
 NONE_KNOWN = ("no-known-allergy", "no-known-drug-allergy")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AllergyView:
-    """One allergy with the ingredients it is to; an assertion of none has no ingredients."""
+    """One allergy with the ingredients it is to, those of a class where it names one.
+
+    An assertion of none has no ingredients.
+    """
 
     allergy: Allergy
     id: str
@@ -46,7 +49,7 @@ def _views(chart: Chart) -> tuple[AllergyView, ...] | None:
         if is_assertion_of_none(chart, allergy):
             found.append(AllergyView(allergy, identifier, frozenset(), None))
             continue
-        resolution = resolve(chart.terminology, allergy.codes, allergy.text)
+        resolution = resolve_allergen(chart.terminology, allergy.codes, allergy.text)
         found.append(AllergyView(allergy, identifier, frozenset(resolution.ingredients), resolution))
     return tuple(found)
 

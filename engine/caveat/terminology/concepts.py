@@ -47,8 +47,10 @@ _ICD: Final = frozenset({"icd10cm", "icd10"})
 class Tables:
     """Everything a Terminology holds, as texts: read from JSON in one step, taken apart on use.
 
-    Cells of a text are parted by tabs, lists within a cell by bars. Keys of `products`, `routes` and `forms`
-    are `system|code` or the key of a spelling, of `labels` the kind and the key of a label.
+    Cells of a text are parted by tabs, lists within a cell by bars. Keys of `products`, `routes`, `forms`
+    and `class_names` are `system|code` or the key of a spelling, of `labels` the kind and the key of a label.
+    `starts`, `class_starts` and `phrases` give the words of the longest name, class name and word that is no
+    substance by their first word, where it is more than one.
     """
 
     digest: str = ""
@@ -74,6 +76,9 @@ class Tables:
     words: dict[str, list[str]] = field(default_factory=dict)
     route_spellings: dict[str, str] = field(default_factory=dict)
     form_spellings: dict[str, str] = field(default_factory=dict)
+    class_names: dict[str, str] = field(default_factory=dict)
+    class_starts: dict[str, int] = field(default_factory=dict)
+    phrases: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -113,15 +118,24 @@ class Terminology:
 
     def ingredient(self, id: str) -> Ingredient:
         """The ingredient; KeyError when there is none."""
-        name, rxcui, atc, unii, verified, source = self.tables.ingredients[id].split("\t")
-        return Ingredient(id, name, rxcui, _bars(atc), unii, verified == "yes", source)
+        name, rxcui, atc, unii, verified, source, *kind = self.tables.ingredients[id].split("\t")
+        return Ingredient(id, name, rxcui, _bars(atc), unii, verified == "yes", source, *kind)
 
     def ingredient_class(self, id: str) -> IngredientClass:
         """The class; KeyError when there is none."""
         c = self.tables.classes[id]
         sources = dict(zip(c["direct"], c["sources"], strict=True))
         title, definition = c["about"]
-        return IngredientClass(id, title, definition, self.class_members(id), tuple(c["includes"]), sources)
+        return IngredientClass(
+            id,
+            title,
+            definition,
+            self.class_members(id),
+            tuple(c["includes"]),
+            sources,
+            tuple(c["labels"]),
+            tuple(c["codes"]),
+        )
 
     def class_members(self, id: str) -> frozenset[str]:
         """Ingredient ids in the class and in the classes it includes; KeyError when there is none."""
@@ -195,6 +209,10 @@ class Terminology:
         ids, _, rest = found.partition("\t")
         kind, _, route = rest.partition("\t")
         return Name(_bars(ids), kind or "inn", route)
+
+    def classes_named(self, text_key: str) -> tuple[str, ...]:
+        """The classes a text (by its `key`) or a code (`system|code`) names; empty when it names none."""
+        return _bars(self.tables.class_names.get(text_key, ""))
 
     def product(self, system: str, code: str) -> Product | None:
         """Ingredients, route and form of an ingredient or product code; None when it is not bound."""

@@ -27,6 +27,10 @@ def build_tables(
 ) -> Tables:
     """The indexed tables; TerminologyError names the file and the concept that cannot hold."""
     named = _names(ingredients, names)
+    class_names = _invert(
+        (k, c.id) for c in classes for k in dict.fromkeys((*map(key, (c.title, *c.labels)), *c.codes))
+    )
+    words_of = {key(word): kind for word, kind in noise.items()}
     members = _members(ingredients, classes)
     of: dict[str, list[str]] = {}
     for c in classes:
@@ -44,13 +48,15 @@ def build_tables(
         names=named,
         starts=_starts(named),
         products=_products(ingredients, products),
-        noise=dict(noise),
+        noise=words_of,
         classes={
             c.id: {
                 "about": [c.title, c.definition],
                 "includes": list(c.includes),
                 "direct": list(c.sources),
                 "sources": list(c.sources.values()),
+                "labels": list(c.labels),
+                "codes": list(c.codes),
             }
             for c in classes
         },
@@ -84,15 +90,20 @@ def build_tables(
         words=_words(value_sets),
         route_spellings=_once("routes.yaml: spelling", _spellings(routes)),
         form_spellings=_once("forms.yaml: spelling", _spellings(forms)),
+        class_names=class_names,
+        class_starts=_starts(k for k in class_names if "|" not in k),
+        phrases=_starts(words_of),
     )
 
 
 def _names(ingredients: Mapping[str, Row], names: Iterable[tuple[int, Row]]) -> dict[str, str]:
     out: dict[str, str] = {}
     for i, row in ingredients.items():
+        meaning = f"{i}\tallergen" if list(row[6:]) == ["allergen"] else i
         for k in {key(i), key(row[0])}:
-            if out.setdefault(k, i) != i:
-                raise TerminologyError(f'ingredients.tsv: the name "{k}" belongs to {out[k]} and to {i}')
+            if out.setdefault(k, meaning) != meaning:
+                owner = out[k].partition("\t")[0]
+                raise TerminologyError(f'ingredients.tsv: the name "{k}" belongs to {owner} and to {i}')
     for line, (text, ids, kind, route, _) in names:
         k = key(text)
         if not k:
@@ -136,7 +147,7 @@ def _products(ingredients: Mapping[str, Row], products: Iterable[tuple[int, Row]
         meaning = f"{ids}\t{route}\t{form}" if route or form else ids
         if out.setdefault(f"{system}|{code}", meaning) != meaning:
             raise TerminologyError(f"products.tsv:{line}: {system} code {code} is there twice")
-    for i, (_, rxcui, atc, unii, verified, _) in ingredients.items():
+    for i, (_, rxcui, atc, unii, verified, *_) in ingredients.items():
         codes = [f"atc|{a}" for a in atc.split("|") if a]
         if unii:
             codes.append(f"unii|{unii}")

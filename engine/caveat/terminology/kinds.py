@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Ingredient:
-    """A substance. `rxcui` answers to a record's code only where `verified`."""
+    """A substance, or by its `kind` another thing that a record lists among medicines or allergens.
+
+    `rxcui` answers to a record's code only where `verified`. An allergen is recognised as what an allergy
+    is to and never as a medicine.
+    """
 
     id: str
     name: str
@@ -16,11 +20,20 @@ class Ingredient:
     unii: str = ""
     verified: bool = True
     source: str = ""
+    kind: str = "medicine"
+
+    @property
+    def agreed(self) -> bool:
+        """Whether two sources name the substance; a row that only one names is flagged."""
+        return bool(self.unii) + sum(name != "fda-unii" for name in self.source.split("+") if name) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class IngredientClass:
-    """`members` are explicit, those of `includes` too; `sources` says why each direct member is one."""
+    """`members` are explicit, those of `includes` too; `sources` says why each direct member is one.
+
+    `labels` and `codes` (`system|code`) are what an allergy to the whole class is recorded as.
+    """
 
     id: str
     title: str
@@ -28,6 +41,8 @@ class IngredientClass:
     members: frozenset[str]
     includes: tuple[str, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a name stands for. `kind` ambiguous: one of the ingredients, not all of them."""
+    """What a name stands for. `kind` ambiguous: one of the ingredients, not all of them.
+
+    `kind` allergen: what an allergy is to; not a name in the text of a medicine.
+    """
 
     ingredients: tuple[str, ...]
     kind: str

@@ -23,7 +23,7 @@ FILES: Final = (
     "value_sets.yaml",
     "words.tsv",
 )
-FORMAT: Final = "terminology 1"
+FORMAT: Final = "terminology 2"
 
 
 def load_terminology(folder: Path | str) -> Terminology:
@@ -84,7 +84,7 @@ def _tables(folder: Path) -> Tables:
         members.setdefault(group, {})[ingredient] = source
     tables = build_tables(
         digest=digest_of(folder),
-        ingredients={i: cells for _, (i, *cells) in rows(folder, "ingredients.tsv", 7)},
+        ingredients={i: cells for _, (i, *cells) in rows(folder, "ingredients.tsv", 7, 8)},
         names=rows(folder, "names.tsv", 5),
         products=rows(folder, "products.tsv", 7),
         classes=[
@@ -95,6 +95,8 @@ def _tables(folder: Path) -> Tables:
                 frozenset(),
                 _texts(c, "includes"),
                 members.pop(c["id"], {}),
+                _texts(c, "labels"),
+                _texts(c, "codes"),
             )
             for c in _yaml(folder, "classes.yaml")
         ],
@@ -132,13 +134,16 @@ def _tables(folder: Path) -> Tables:
     return tables
 
 
-def rows(folder: Path, name: str, width: int) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each row under the heading; TerminologyError for a row of another width."""
+def rows(folder: Path, name: str, width: int, most: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each row under the heading, of `width` cells, or of up to `most`.
+
+    Raises TerminologyError for a row of another width.
+    """
     for number, line in enumerate(_bytes(folder, name).decode("utf-8").split("\n")[1:], 2):
         if not line:
             continue
         cells = line.split("\t")
-        if len(cells) != width:
+        if not width <= len(cells) <= (most or width):
             raise TerminologyError(f"{name}:{number}: {len(cells)} cells where the heading has {width}")
         yield number, cells
 

@@ -31,20 +31,24 @@ class Reading:
     strength: tuple[str, ...] = ()
     leftover: tuple[str, ...] = ()
     ambiguous: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
-def read(terminology: Terminology, text: str) -> Reading:
+def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Reading:
     """What the words of a product or substance text mean, the longest names first.
 
     A salt is part of the substance beside it. A word is never matched in part, and never by likeness.
+    Read as an `allergen`, a class is its members, allergens that are no medicine are known, and words such
+    as "allergy to" mean nothing.
     """
     t = terminology.tables
     word, part = _split(text)
-    names = _names(terminology, word)
+    names = _names(terminology, word, allergen)
     route, form, shaped = _shape(terminology, word, set(names))
     ingredients: dict[str, None] = {}
     kinds: list[str] = []
     ambiguous: dict[str, None] = {}
+    classes: dict[str, None] = {}
     leftover: list[str] = []
     covered: set[int] = set()
     for at, (length, name) in names.items():
@@ -55,14 +59,19 @@ def read(terminology: Terminology, text: str) -> Reading:
             ambiguous.update(dict.fromkeys(name.ingredients))
             leftover.append(" ".join(word[at : at + length]))
             continue
+        if name.kind == "class":
+            classes.update(dict.fromkeys(terminology.classes_named(" ".join(word[at : at + length]))))
         ingredients.update(dict.fromkeys(name.ingredients))
         kinds.append(name.kind)
         route = route or name.route
+    covered |= shaped
+    if len(covered) < len(word):
+        covered |= _quiet(terminology, word, covered)
     for i, w in enumerate(word):
-        if i in covered or i in shaped or w[0].isdigit() or w == "%":
+        if i in covered or w[0].isdigit() or w == "%":
             continue
         kind = t.noise.get(w)
-        if kind is None or (kind == "salt" and not ingredients):
+        if kind is None or (kind == "salt" and not ingredients) or (kind == "allergy" and not allergen):
             leftover.append(w)
     if is_cut(text):
         leftover.append("the text beyond what is read")
@@ -74,6 +83,7 @@ def read(terminology: Terminology, text: str) -> Reading:
         strength=_strength(terminology, text),
         leftover=tuple(dict.fromkeys(leftover)),
         ambiguous=tuple(ambiguous),
+        classes=tuple(classes),
     )
 
 
@@ -91,19 +101,49 @@ def _split(text: str) -> tuple[list[str], list[int]]:
     return word, part
 
 
-def _names(terminology: Terminology, word: list[str]) -> dict[int, tuple[int, Name]]:
-    """Start -> (words, name) of the longest names, left to right."""
+def _names(terminology: Terminology, word: list[str], allergen: bool) -> dict[int, tuple[int, Name]]:
+    """Start -> (words, name) of the longest names, left to right; those of classes for an allergen only."""
     t = terminology.tables
     found: dict[int, tuple[int, Name]] = {}
     at = 0
     while at < len(word):
-        for length in range(min(t.starts.get(word[at], 1), len(word) - at), 0, -1):
+        longest = t.starts.get(word[at], 1)
+        if allergen:
+            longest = max(longest, t.class_starts.get(word[at], 1))
+        for length in range(min(longest, len(word) - at), 0, -1):
             phrase = " ".join(word[at : at + length]) if length > 1 else word[at]
-            if phrase in t.names and (name := terminology.name(phrase)):
+            name = terminology.name(phrase) if phrase in t.names else None
+            if allergen:
+                name = _with_classes(terminology, phrase, name)
+            elif name is not None and name.kind == "allergen":
+                name = None
+            if name is not None:
                 found[at] = (length, name)
                 at += length - 1
                 break
         at += 1
+    return found
+
+
+def _with_classes(terminology: Terminology, phrase: str, name: Name | None) -> Name | None:
+    """The name, with the members of the classes that it names too."""
+    classes = terminology.classes_named(phrase)
+    if not classes:
+        return name
+    members = [i for c in classes for i in sorted(terminology.class_members(c))]
+    return Name(tuple(dict.fromkeys((*(name.ingredients if name else ()), *members))), "class")
+
+
+def _quiet(terminology: Terminology, word: list[str], taken: set[int]) -> set[int]:
+    """Places of phrases of several words that are no substance, as `mini bag plus`."""
+    t = terminology.tables
+    found: set[int] = set()
+    for at, first in enumerate(word):
+        for length in range(min(t.phrases.get(first, 1), len(word) - at), 1, -1):
+            places = range(at, at + length)
+            if " ".join(word[at : at + length]) in t.noise and taken.isdisjoint(places):
+                found.update(places)
+                break
     return found
 
 

@@ -23,7 +23,8 @@ class Resolution:
     `unrecognised` holds whenever part of it may be a substance nobody judged: nothing was understood, or
     `leftover` words remain. Ingredients may be known and `unrecognised` True together. `candidates` are
     names close to the leftover words, best first; none is ever taken. `conflict` says how codes and texts
-    disagree: then `ingredients` is what both mean, so that rules judge either.
+    disagree: then `ingredients` is what both mean, so that rules judge either. `classes` are those that an
+    allergen names; their members are among the ingredients.
     """
 
     ingredients: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Resolution:
     leftover: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     conflict: str = ""
+    classes: tuple[str, ...] = ()
 
 
 def resolve(terminology: Terminology, codes: Sequence[Code] = (), text: str | None = None) -> Resolution:
@@ -52,13 +54,32 @@ def resolve(terminology: Terminology, codes: Sequence[Code] = (), text: str | No
     return terminology.remember(what, lambda: _resolve(terminology, tuple(codes), text or ""))
 
 
-def _resolve(terminology: Terminology, codes: tuple[Code, ...], text: str) -> Resolution:
-    bound = [(c, p) for c in codes if (p := terminology.product(c.system, c.code))]
+def resolve_allergen(
+    terminology: Terminology, codes: Sequence[Code] = (), text: str | None = None
+) -> Resolution:
+    """What an allergy is to, from its codes, else its displays and text.
+
+    A class ("penicillins") is every member of it. Allergens that are no medicine ("latex") are recognised
+    here and not by `resolve`.
+
+    >>> resolve_allergen(terminology, text="Allergy to penicillin").classes  # doctest: +SKIP
+    ('penicillin',)
+    """
+    what = ("allergen", tuple(codes), text)
+    if is_cut(text or "") or any(is_cut(c.display) for c in codes):
+        return _resolve(terminology, tuple(codes), text or "", allergen=True)
+    return terminology.remember(what, lambda: _resolve(terminology, tuple(codes), text or "", allergen=True))
+
+
+def _resolve(
+    terminology: Terminology, codes: tuple[Code, ...], text: str, *, allergen: bool = False
+) -> Resolution:
+    bound = [(c, p) for c in codes if (p := _bound(terminology, c, allergen))]
     seen: dict[str, str] = {}
     for written in (text, *(c.display for c in codes)):
         if written.strip():
             seen.setdefault(key(written), written)
-    readings = [(w, read(terminology, w)) for w in seen.values()]
+    readings = [(w, read(terminology, w, allergen=allergen)) for w in seen.values()]
     whole = [r for _, r in readings if r.ingredients and not r.leftover]
     partial = [r for _, r in readings if not (r.ingredients and not r.leftover)]
     coded = _merge(p.ingredients for _, p in bound)
@@ -77,7 +98,25 @@ def _resolve(terminology: Terminology, codes: tuple[Code, ...], text: str) -> Re
         leftover=leftover,
         candidates=_candidates(terminology, suspects),
         conflict=_conflict(bound, readings),
+        classes=_classes(terminology, codes, readings) if allergen else (),
     )
+
+
+def _bound(terminology: Terminology, code: Code, allergen: bool) -> Product | None:
+    """What a bound code stands for: for an allergen the members of a class too."""
+    found = terminology.product(code.system, code.code)
+    if found is None and allergen:
+        classes = terminology.classes_named(f"{code.system}|{code.code.strip()}")
+        members = _merge(tuple(sorted(terminology.class_members(c))) for c in classes)
+        return Product(members) if members else None
+    return found
+
+
+def _classes(
+    terminology: Terminology, codes: tuple[Code, ...], readings: list[tuple[str, Reading]]
+) -> tuple[str, ...]:
+    coded = (terminology.classes_named(f"{c.system}|{c.code.strip()}") for c in codes)
+    return _merge((*coded, *(r.classes for _, r in readings)))
 
 
 def _suspects(terminology: Terminology, partial: list[Reading], trusted: tuple[str, ...]) -> list[Reading]:

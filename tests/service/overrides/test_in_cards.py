@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 from uuid import uuid4
@@ -10,8 +11,8 @@ import pytest
 
 from caveat.findings.reasons import SYSTEM
 from caveat.service.ask import ask
-from caveat.service.question import Question
-from caveat.service.store.base import Caller, Said
+from caveat.service.question import FollowUp, Question
+from caveat.service.store.base import Caller, Said, Wanted
 from service.overrides.conftest import Service
 
 CALLER = Caller("https://ehr.example", "north")
@@ -138,3 +139,21 @@ def test_a_contraindication_stays(service: Service) -> None:
     card = next(card for card in cards if card["uuid"] == again.card)
     assert card["indicator"] == "critical"
     assert card["source"]["topic"]["code"] == "contraindication"
+
+
+def test_a_promise_that_was_not_kept_is_a_card_after_its_day(
+    service: Service, morphine: dict[str, Any]
+) -> None:
+    _, first = called(service, "draft-1", morphine)
+    shown = of_rule(first, "baclofen.interaction.opioid")
+    promise = FollowUp("potassium", "2026-02-01", "")
+    wanted = Wanted("p1", shown.finding, "will-monitor", "", "Practitioner/17", None, promise)
+    service.run(service.state.store.override(wanted, CALLER, service.state.at()))
+    before, _ = called(service, "draft-2", morphine)
+    assert not [card for card in before if card["source"]["topic"]["code"] == "overdue"]
+    service.clock[0] = dt.datetime(2026, 2, 2, 9, 0, tzinfo=dt.UTC)
+    after, _ = called(service, "draft-3", morphine)
+    [card] = [card for card in after if card["source"]["topic"]["code"] == "overdue"]
+    assert card["summary"] == "Overdue: 1 follow-up promised when an alert was overridden"
+    assert card["indicator"] == "warning"
+    assert "the record has no potassium after" in card["detail"]

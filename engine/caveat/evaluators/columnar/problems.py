@@ -15,7 +15,7 @@ from caveat.facts.patient import Patient
 from caveat.facts.problems_list import match, named
 from caveat.terminology.codes import Code
 from caveat.terminology.concepts import ConditionMatch, Terminology
-from caveat.terminology.resolver import Resolution, resolve
+from caveat.terminology.resolver import Resolution, resolve_allergen
 from caveat.truth import FALSE, TRUE, UNKNOWN
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Concepts:
             if len(self._allergens) >= 100_000:
                 self._allergens.clear()
             none = is_assertion_of_none(self._chart, Allergy.model_construct(codes=key[0], text=key[1]))
-            self._allergens[key] = None if none else resolve(self.terminology, key[0], key[1])
+            self._allergens[key] = None if none else resolve_allergen(self.terminology, key[0], key[1])
         return self._allergens[key]
 
 

@@ -211,6 +211,20 @@ def overridden_card(findings: Sequence[Finding], view: CardView) -> dict[str, An
     }
 
 
+def overdue_card(view: CardView) -> dict[str, Any]:
+    """What was promised when an alert was overridden, and has not been done by its day."""
+    count = counted(len(view.notices), "follow-up")
+    return {
+        "uuid": card_id(view.base, "overdue"),
+        "summary": shortened(f"Overdue: {count} promised when an alert was overridden"),
+        "indicator": "warning",
+        "detail": blocks(
+            [*section("Promised, and not seen to be done", [escape(n, LONG) for n in view.notices])]
+        ),
+        "source": source("overdue", view),
+    }
+
+
 def folded_card(cards: Sequence[dict[str, Any]], view: CardView) -> dict[str, Any]:
     """Cards past the most that are shown, in one: each with its summary, what is about more in full."""
     order = ("critical", "warning", "info")

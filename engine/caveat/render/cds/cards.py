@@ -8,7 +8,7 @@ from typing import Any
 from caveat.findings.reasons import REASONS, SYSTEM, reasons_for
 from caveat.findings.report import Finding, Report
 from caveat.findings.severity import RANK, Status
-from caveat.render.cds.about import SILENT, Split, about_card, folded_card, overridden_card
+from caveat.render.cds.about import SILENT, Split, about_card, folded_card, overdue_card, overridden_card
 from caveat.render.cds.detail import HARD_STOP, alert_detail, open_detail
 from caveat.render.cds.grade import indicator, source, summary_of
 from caveat.render.cds.ids import card_id
@@ -64,6 +64,8 @@ def dealt(report: Report, view: CardView) -> Dealt:
         made.insert(0 if failed else len(made), (about, (*together, *split.silent, *split.silent_open)))
     if split.overridden:
         made.append((overridden_card(split.overridden, view), split.overridden))
+    if view.notices:
+        made.append((overdue_card(view), ()))
     if len(made) > most:
         rest = made[most - 1 :]
         folded = folded_card([card for card, _ in rest], view)

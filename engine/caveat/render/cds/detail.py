@@ -134,7 +134,10 @@ def overriding(finding: Finding, view: CardView) -> list[str]:
             f"{override_words(finding, before[0])}"
         )
     if finding.tier == HARD_STOP:
-        found.append("A hard stop by this site's policy: change the order. A reason to go on is recorded and hides nothing.")
+        found.append(
+            "A hard stop by this site's policy: change the order. "
+            "A reason to go on is recorded and hides nothing."
+        )
     return two(found, len(found))
 
 

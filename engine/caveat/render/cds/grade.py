@@ -34,6 +34,7 @@ KINDS: Final = {
     "cannot-assess": "Could not be assessed",
     "check-failed": "The check failed",
     "overridden": "Overridden alerts",
+    "overdue": "Overdue follow-ups",
     "further": "Further alerts",
     "about": "About this check",
 }

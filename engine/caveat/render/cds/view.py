@@ -40,6 +40,7 @@ class CardView:
     because it was shown before. `uncovered` names medicines that no rule is about, where the report's
     own list of ingredients is not to be shown. `indicators` are by severity, and `open` for what could not be
     assessed; a name it does not have, or a value that CDS Hooks does not, takes the default.
+    `notices` are promises of clinicians that are overdue, in words.
     `references` are FHIR references by id of order or allergy, where the record has them. `codes`
     and `fact_codes` are the codes of ingredients and of facts (`render.cds.codes` gives both).
     """
@@ -65,3 +66,4 @@ class CardView:
     references: Mapping[str, str] = field(default_factory=dict)
     codes: Codes = field(default_factory=dict)
     fact_codes: Codes = field(default_factory=dict)
+    notices: tuple[str, ...] = ()

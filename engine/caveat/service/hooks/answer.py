@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from caveat.evaluators.screen import screen
+from caveat.evaluators.screen import ordinal, screen
+from caveat.facts.chart import Chart
 from caveat.findings.report import Finding, Report
 from caveat.findings.severity import Status
 from caveat.render.cds.cards import Dealt, dealt
@@ -18,6 +19,7 @@ from caveat.service.hooks.focus import Focused, focus, ingredients_of
 from caveat.service.hooks.record import Record, read_record
 from caveat.service.hooks.request import Call, read
 from caveat.service.live import Live
+from caveat.service.overrides.follow_ups import notices
 from caveat.service.overrides.matching import Matched, binding, deciding, match
 from caveat.service.question import Answer, Judged, Override, Question, Shown
 
@@ -119,7 +121,17 @@ def _view(question: Question, call: Call, record: Record, found: Concluded, live
         references=record.references,
         codes=ingredient_codes(rules),
         fact_codes=fact_codes(rules) if site.detected_issue else {},
+        notices=_overdue(question, record, live),
     )
+
+
+def _overdue(question: Question, record: Record, live: Live) -> tuple[str, ...]:
+    """Promises made with an override that this record does not show to be kept in time."""
+    promised = [one for one in question.overrides or () if one.follow_up is not None]
+    if not promised:
+        return ()
+    chart = Chart(record.patient, live.rules.terminology, as_of=ordinal(question.as_of))
+    return tuple(one.text for one in notices(promised, chart) if one.state == "overdue")
 
 
 def _judged(call: Call, found: Concluded, made: Dealt) -> Judged:
