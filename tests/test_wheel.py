@@ -50,6 +50,7 @@ def clean_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_wheel_holds_every_ruleset_file(root: Path, wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "caveat/py.typed" in names
+    assert "caveat/service/store/migrations/versions/m0001_audit.py" in names
     rulesets = root / "rulesets"
     expected = {
         f"caveat/_rulesets/{path.relative_to(rulesets).as_posix()}"

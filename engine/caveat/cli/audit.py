@@ -6,8 +6,6 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -22,27 +20,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FINE, FAULTY, OTHER_RULES = 0, 1, 2
-_ELSEWHERE: Final = {"follow-ups": "caveat.cli.follow_ups"}
 _AGE: Final = re.compile(r"(\d+)\s*d")
 
 
-class Audit(click.Group):
-    """The subcommands, and those that stand in files of their own."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every subcommand by name."""
-        return [*super().list_commands(ctx), *(n for n, m in _ELSEWHERE.items() if find_spec(m) is not None)]
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The subcommand of that name, or None."""
-        module = _ELSEWHERE.get(name)
-        if module is None or find_spec(module) is None:
-            return super().get_command(ctx, name)
-        command: click.Command = import_module(module).command
-        return command
-
-
-@click.group("audit", cls=Audit)
+@click.group("audit")
 def command() -> None:
     """Verify, export and replay the audit trail.
 

@@ -33,7 +33,12 @@ async def ask(state: State, question: Question, caller: Caller, *, live: Live | 
     microseconds = int((perf_counter() - began) * 1e6)
     try:
         kept = await state.store.record(
-            question, found, caller, ruleset=rules.rules.digest, microseconds=microseconds
+            question,
+            found,
+            caller,
+            ruleset=rules.rules.digest,
+            microseconds=microseconds,
+            policy=rules.rules.policy,
         )
     except AuditRefused:
         state.log.error("audit-refused", kind=question.kind)

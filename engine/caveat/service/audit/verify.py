@@ -115,7 +115,7 @@ class _Scan:
 
     def _own_hash(self, row: Mapping[str, Any]) -> bool:
         try:
-            return self._keys.chained(row_bytes(row)) == row["hash"]
+            return bool(self._keys.chained(row_bytes(row)) == row["hash"])
         except (TypeError, ValueError):
             return False  # a value of a kind that is never written
 
