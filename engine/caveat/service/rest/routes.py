@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -46,8 +47,26 @@ def router(state: State) -> APIRouter:
         ("/readyz", "GET", calls.ready),
         ("/metrics", "GET", calls.metrics),
     ):
-        found.add_route(path, endpoint, methods=[method], include_in_schema=False)
+        found.add_route(path, _noted(path, endpoint), methods=[method], include_in_schema=False)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """The route of a call, by which it is logged and counted."""
+
+    path: str
+
+
+def _noted(path: str, endpoint: Endpoint) -> Endpoint:
+    """The endpoint, which leaves the template of its path in the scope."""
+    route = _Template(path)
+
+    async def called(request: Request) -> Response:
+        request.scope["route"] = route
+        return await endpoint(request)
+
+    return called
 
 
 class Calls:
