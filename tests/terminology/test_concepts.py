@@ -68,7 +68,7 @@ def test_value_sets_are_filled_and_their_codes_well_formed(terminology: Terminol
 
 def test_no_row_of_a_table_is_there_twice(concepts_dir: Path) -> None:
     for name, width, unique in (
-        ("ingredients.tsv", 7, 1),
+        ("ingredients.tsv", 8, 1),
         ("names.tsv", 5, 1),
         ("products.tsv", 7, 2),
         ("value_set_codes.tsv", 5, 2),

@@ -16,7 +16,9 @@ from caveat.terminology.text import key, plain, tokens
 
 ROOT = Path(__file__).resolve().parents[2]
 TERMINOLOGY = load_terminology(ROOT / "rulesets" / "concepts")
-INGREDIENTS = sorted(TERMINOLOGY.tables.ingredients)
+INGREDIENTS = sorted(
+    i for i in TERMINOLOGY.tables.ingredients if TERMINOLOGY.ingredient(i).kind != "allergen"
+)
 PLAIN = sorted(
     n for i in INGREDIENTS if (n := TERMINOLOGY.ingredient(i).name).isalpha() and n.isascii() and len(n) >= 6
 )

@@ -108,6 +108,7 @@ def _serve(config: Config) -> None:
     import uvicorn
 
     from caveat.cli.talk import say
+    from caveat.service.limits.protocol import NAME
     from caveat.service.start import GIVEN
 
     settings = uvicorn.Config(
@@ -122,7 +123,7 @@ def _serve(config: Config) -> None:
         proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=20,
-        h11_max_incomplete_event_size=65536,
+        http=NAME,
     )
     listening = _bound(settings)
     where = "{}:{}".format(*listening.getsockname()[:2])
@@ -174,10 +175,12 @@ def _bound(settings: uvicorn.Config) -> socket.socket:
 
 def _prepare(config: Config) -> None:
     """What is wrong with rules, keys or store is said here, once, and not by each worker."""
+    from caveat.service.metrics import clear
     from caveat.service.reload import build_live
     from caveat.service.start import key_of, now
 
     Path(config.state).mkdir(parents=True, exist_ok=True, mode=0o700)
+    clear(Path(config.state))
     key_of(config)
     if config.workers > 1:
         build_live(config, now().date())

@@ -5,7 +5,7 @@ Fields are only ever added. A reader must accept keys that it does not know.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 Severity = Literal["contraindicated", "major", "moderate", "minor", "info"]
 Tier = Literal["hard-stop", "interruptive", "passive", "silent-log"]
@@ -182,12 +182,46 @@ class NotCoveredJSON(TypedDict):
     ingredients: list[str]
 
 
+class OverrideStateJSON(TypedDict):
+    """An override that applies to an alert of the report: who went on, why, when, until when."""
+
+    finding: str
+    override: str
+    reason: str
+    by: str
+    created: str
+    expires: str | None
+    suppresses: bool
+
+
+class LapsedJSON(TypedDict):
+    """An override that no longer holds for a finding, and what changed since."""
+
+    finding: str
+    override: str
+    changed: str
+
+
+class OverridesJSON(TypedDict):
+    """Overrides of this patient; `considered` is false where they could not be looked up.
+
+    The alerts they are about are in `alerts` all the same; `suppresses` says that one need not be
+    shown in full again. `overdue` are promises to monitor that this record does not show kept.
+    """
+
+    considered: bool
+    active: list[OverrideStateJSON]
+    lapsed: list[LapsedJSON]
+    overdue: list[str]
+
+
 class ReportJSON(TypedDict):
     """Everything concluded on one patient on the day `as_of`.
 
     `is_clear` holds only with no alert, nothing unassessed, nothing unrecognised and no error; it
     speaks of what the rules are about: `not_covered` lists the current orders that none of them
-    names (null: not worked out). Alerts and what cannot be assessed come gravest first.
+    names (null: not worked out). `overrides` is there where the service has something to say of
+    them. Alerts and what cannot be assessed come gravest first.
     """
 
     patient: str
@@ -204,6 +238,7 @@ class ReportJSON(TypedDict):
     not_covered: list[NotCoveredJSON] | None
     errors: list[ErrorJSON]
     notes: list[NoteJSON]
+    overrides: NotRequired[OverridesJSON]
 
 
 TITLE: Final = "caveat report"

@@ -17,6 +17,8 @@ from caveat.service.store.base import AuditRefused, Caller
 
 SHARE: Final = 0.8
 """The part of the time a call may take that judging may use: the rest is for keeping and telling it."""
+STREAMED: Final = 1024 * 1024
+"""The same for a part of a stream, whose lines are many and small."""
 INLINE: Final = 64 * 1024
 """Bytes of a question up to which it is judged at once; a larger one does not hold up the others."""
 
@@ -63,7 +65,7 @@ async def _answered(state: State, question: Question, live: Live) -> Answer:
     size = len(question.body) + sum(len(value) for _, value in question.fetched)
     work = partial(answer, question, live)
     try:
-        if size <= INLINE or question.kind == "stream":
+        if question.kind != "what-if" and size <= (STREAMED if question.kind == "stream" else INLINE):
             return work()
         return await asyncio.wait_for(asyncio.to_thread(work), state.config.limits.seconds * SHARE)
     except Refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
-from typing import IO, Any, Final
+from typing import Any, Final, TextIO
 
 FIELDS: Final = frozenset(
     "event level timestamp method route status milliseconds bytes evaluation ruleset origin reason count "
@@ -15,7 +15,7 @@ FIELDS: Final = frozenset(
 _LONGEST: Final = 200
 
 
-def logger(level: str = "info", stream: IO[str] | None = None) -> Any:
+def logger(level: str = "info", stream: TextIO | None = None) -> Any:
     """A logger with `debug`, `info`, `warning` and `error`, each taking an event and fields by name."""
     import structlog
 

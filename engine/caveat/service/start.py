@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import sys
 from functools import partial
@@ -25,7 +26,10 @@ def factory() -> Any:
     if given is None:
         raise CaveatError(f"{GIVEN} is not set. Start the service with `caveat serve`")
     try:
-        return build_app(build_state(Config.model_validate_json(given)))
+        app = build_app(build_state(Config.model_validate_json(given)))
+        gc.collect()
+        gc.freeze()  # nothing of what was loaded is garbage: no collection need look at it again
+        return app
     except CaveatError as error:
         print(f"caveat serve: {error}", file=sys.stderr, flush=True)  # noqa: T201
         raise SystemExit(1) from None

@@ -59,6 +59,7 @@ class State:
             self.gate.close()
             await self.fetcher.close()
             await self.store.close()
+            self.metrics.close()
 
     def at(self) -> str:
         """The instant as ISO text in UTC with milliseconds."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from caveat.terminology.candidates import rank
 from caveat.terminology.concepts import Terminology
 from caveat.terminology.kinds import Name
 from caveat.terminology.text import SEPARATORS, is_cut, plain, tokens
@@ -17,6 +18,7 @@ _PER: Final = "ml|dl|l|hr|h|hour|actuat|act|dose|spray|puff|drop|cm2"
 _AMOUNT: Final = re.compile(
     rf"(?<![\w.,])(\d+(?:[.,]\d+)*)[ -]?(%|[a-z]+)(?: ?/ ?(?:(\d+(?:\.\d+)?)? ?({_PER})|(g))(?![a-z0-9]))?"
 )
+_TRIAL: Final = re.compile(r"[(\[]([^()\[\]]*\b(?:trial|study)\b[^()\[\]]*)[)\]]")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
@@ -43,7 +45,8 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
     """
     t = terminology.tables
     word, part = _split(text)
-    names = _names(terminology, word, allergen)
+    quiet = _quiet(terminology, word)
+    names = _names(terminology, word, quiet, allergen)
     route, form, shaped = _shape(terminology, word, set(names))
     ingredients: dict[str, None] = {}
     kinds: list[str] = []
@@ -64,15 +67,15 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
         ingredients.update(dict.fromkeys(name.ingredients))
         kinds.append(name.kind)
         route = route or name.route
-    covered |= shaped
-    if len(covered) < len(word):
-        covered |= _quiet(terminology, word, covered)
+    covered |= shaped | quiet
     for i, w in enumerate(word):
         if i in covered or w[0].isdigit() or w == "%":
             continue
         kind = t.noise.get(w)
         if kind is None or (kind == "salt" and not ingredients) or (kind == "allergy" and not allergen):
             leftover.append(w)
+    if leftover and ingredients:
+        leftover = [w for w in leftover if w not in _trial(terminology, text)]
     if is_cut(text):
         leftover.append("the text beyond what is read")
     return Reading(
@@ -85,6 +88,12 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
         ambiguous=tuple(ambiguous),
         classes=tuple(classes),
     )
+
+
+def _trial(terminology: Terminology, text: str) -> set[str]:
+    """Words of the name of a trial in brackets, as `(JUPITER trial)`; none that is close to a name."""
+    groups = _TRIAL.findall(plain(text)) if "(" in text or "[" in text else []
+    return {w for group in groups for w in tokens(group) if not rank(terminology, w)}
 
 
 def _split(text: str) -> tuple[list[str], list[int]]:
@@ -101,14 +110,16 @@ def _split(text: str) -> tuple[list[str], list[int]]:
     return word, part
 
 
-def _names(terminology: Terminology, word: list[str], allergen: bool) -> dict[int, tuple[int, Name]]:
+def _names(
+    terminology: Terminology, word: list[str], quiet: set[int], allergen: bool
+) -> dict[int, tuple[int, Name]]:
     """Start -> (words, name) of the longest names, left to right; those of classes for an allergen only."""
     t = terminology.tables
     found: dict[int, tuple[int, Name]] = {}
     at = 0
     while at < len(word):
-        longest = t.starts.get(word[at], 1)
-        if allergen:
+        longest = 0 if at in quiet else t.starts.get(word[at], 1)
+        if allergen and longest:
             longest = max(longest, t.class_starts.get(word[at], 1))
         for length in range(min(longest, len(word) - at), 0, -1):
             phrase = " ".join(word[at : at + length]) if length > 1 else word[at]
@@ -134,15 +145,17 @@ def _with_classes(terminology: Terminology, phrase: str, name: Name | None) -> N
     return Name(tuple(dict.fromkeys((*(name.ingredients if name else ()), *members))), "class")
 
 
-def _quiet(terminology: Terminology, word: list[str], taken: set[int]) -> set[int]:
-    """Places of phrases of several words that are no substance, as `mini bag plus`."""
+def _quiet(terminology: Terminology, word: list[str]) -> set[int]:
+    """Places of phrases of several words that are no substance, as `peg tube` and `alcohol free`."""
     t = terminology.tables
     found: set[int] = set()
     for at, first in enumerate(word):
-        for length in range(min(t.phrases.get(first, 1), len(word) - at), 1, -1):
-            places = range(at, at + length)
-            if " ".join(word[at : at + length]) in t.noise and taken.isdisjoint(places):
-                found.update(places)
+        if first not in t.phrases:
+            continue
+        for length in range(min(t.phrases[first], len(word) - at), 1, -1):
+            phrase = " ".join(word[at : at + length])
+            if phrase in t.noise and phrase not in t.names:
+                found.update(range(at, at + length))
                 break
     return found
 
@@ -150,9 +163,13 @@ def _quiet(terminology: Terminology, word: list[str], taken: set[int]) -> set[in
 def _is_ion(
     terminology: Terminology, word: list[str], part: list[int], at: int, names: dict[int, tuple[int, Name]]
 ) -> bool:
-    """Whether `potassium` is the ion of a salt: after a substance in the same part, or before an acid."""
-    if terminology.tables.noise.get(word[at]) != "salt":
-        return False
+    """Whether `potassium` is the ion of a salt: after a substance in the same part, or before an acid.
+
+    Another name that is also a word of forms or flavours (`inh`, `mint`) is that word after a substance.
+    """
+    kind = terminology.tables.noise.get(word[at])
+    if kind != "salt":
+        return kind is not None and min(names) < at
     before = any(
         part[i] == part[at] and i + n == at and word[at - 1].isalpha()
         for i, (n, _) in names.items()

@@ -316,6 +316,8 @@ def test_what_no_rule_is_about_is_said_even_of_a_clear_report() -> None:
     assert card["summary"] == "Not covered by any rule: metformin, omeprazole"
     assert "no rule of this ruleset is about metformin; omeprazole" in card["detail"]
     assert card["indicator"] == "info"
+    (calm,) = checked(made, view(indicators={"open": "warning"}))
+    assert calm["indicator"] == "info"
     (named,) = checked(report(), view(uncovered=("Glucophage 500 mg tablet",)))
     assert named["summary"] == "Not covered by any rule: Glucophage 500 mg tablet"
 

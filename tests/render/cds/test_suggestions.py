@@ -46,6 +46,11 @@ def test_a_draft_that_cannot_be_named_is_not_removed(missing: str) -> None:
     assert offered(finding(), drafts={"o1": {k: v for k, v in DRAFT.items() if k != missing}}) == []
 
 
+@pytest.mark.parametrize("name", ["a\n", "](x) <b>", "../../etc", "a b", "x" * 129, 7])
+def test_a_draft_whose_id_no_reference_can_hold_is_not_removed(name: Any) -> None:
+    assert offered(finding(), drafts={"o1": {**DRAFT, "id": name}}) == []
+
+
 @pytest.mark.parametrize("severity", ["minor", "info"])
 def test_a_note_does_not_propose_to_remove_the_draft(severity: str) -> None:
     assert offered(finding(severity=severity), drafts={"o1": DRAFT}) == []

@@ -285,6 +285,29 @@ def test_a_key_that_stands_twice_loses_nothing_in_silence() -> None:
     doubled(raw, "context", call(drafts=[order("b", "Oxycodone")])["context"], "$.context")
 
 
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize(
+    ("key", "first", "path"),
+    [
+        ("hook", "patient-view", "$.hook"),
+        ("hookInstance", "", "$.hookInstance"),
+        ("patientId", "p2", "$.context.patientId"),
+        ("selections", ["MedicationRequest/zzz"], "$.context.selections"),
+        ("medications", None, "$.prefetch.medications"),
+        ("status", "cancelled", "$.context.draftOrders.status"),
+    ],
+)
+def test_a_short_key_that_stands_twice_is_refused_too(
+    key: str, first: Any, path: str, separators: tuple[str, str]
+) -> None:
+    raw = json.dumps(call(drafts=[BACLOFEN], medications=None), separators=separators)
+    mark = f'"{key}"{separators[1]}'
+    again = raw.replace(mark, f"{mark}{json.dumps(first)},{mark}", 1)
+    assert raw != again
+    assert faults(again.encode()) == [("duplicate-key", path)]
+    assert faults(b"\xef\xbb\xbf" + again.encode()) == [("duplicate-key", path)]
+
+
 @pytest.mark.parametrize("indent", [None, 1, 4, 12])
 def test_wide_layouts_and_extensions_are_no_repeats(indent: int | None) -> None:
     body = call(drafts=[BACLOFEN], extension={"a": [{"b": "x" * 900}, {"b": 1}]})

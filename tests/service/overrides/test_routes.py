@@ -80,7 +80,7 @@ def test_recorded_found_and_withdrawn(service: Service) -> None:
     gone = service.client.delete("/v1/overrides/00000000-0000-4000-8000-000000000000")
     assert gone.status_code == 404
     assert codes(gone.json()) == [("no-such-override", "override")]
-    assert service.client.delete("/v1/overrides/search").status_code == 422
+    assert service.client.delete("/v1/overrides/search").status_code == 405
 
 
 def test_the_facts_of_that_time_are_kept(service: Service) -> None:

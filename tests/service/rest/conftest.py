@@ -50,7 +50,7 @@ class Kept:
     async def ready(self) -> dict[str, Any]:
         return self.state
 
-    async def overrides(self, patient: str, at: str) -> tuple[Any, ...]:
+    async def overrides(self, patient: str, at: str, tenant: str = "") -> tuple[Any, ...]:
         return ()
 
     async def close(self) -> None:

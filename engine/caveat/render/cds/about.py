@@ -65,14 +65,14 @@ def about_card(
     body = [
         *section(FAILED, [escape(text, LONG) for text in failed]),
         *_unrecognised(report.unrecognised),
-        *section("Not used", [_fault(e) for e in faults]),
+        *section("Faults in the record", [_fault(e) for e in faults]),
         *_groups(opened),
         *aside,
         escape(banner(report, why=why), LONG),
     ]
-    level_name = "failed" if failed else "open"
     count = len(split.opened) + len(split.silent_open) + len(report.unrecognised) + len(report.errors)
     kind = "check-failed" if failed else "cannot-assess" if count else "about"
+    level_name = {"check-failed": "failed", "cannot-assess": "open"}.get(kind, "info")
     opening = [level("open")] if kind == "cannot-assess" else []
     return {
         "uuid": card_id(view.base, "about"),

@@ -5,6 +5,7 @@ Only drafts are changed. Each suggestion has its actions, and a resource in an a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from caveat.render.markdown import plain
 from caveat.render.products import products
 
 LABEL: Final = 120
+_ID: Final = re.compile(r"[A-Za-z0-9\-._~:]{1,128}")
 _SHARED: Final[tuple[str, ...]] = (
     "subject",
     "encounter",
@@ -142,14 +144,15 @@ def _issue(finding: Finding, report: Report, view: CardView) -> Iterator[Found]:
 
 
 def _draft(finding: Finding, index: int, view: CardView) -> Mapping[str, Any] | None:
-    """The draft of an order; None where it is none or has no id to be found by."""
+    """The draft of an order; None where it is none or has no id that a reference can hold."""
     if index >= len(finding.orders):
         return None
     found = view.drafts.get(finding.orders[index])
     if found is None:
         return None
-    named = (found.get("resourceType"), found.get("id"))
-    return found if all(isinstance(name, str) and name for name in named) else None
+    kind, name = found.get("resourceType"), found.get("id")
+    named = isinstance(kind, str) and kind.isalpha() and isinstance(name, str) and _ID.fullmatch(name)
+    return found if named else None
 
 
 def _delete(draft: Mapping[str, Any], finding: Finding, index: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,11 +15,20 @@ from caveat.service.hooks.faults import kind
 from caveat.service.problems import Fault, Refused
 
 T = TypeVar("T")
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
 _NULL: Final = b"null"
-# Bytes of an object without its values: braces, then for each key the key, its marks and its place.
-_FRAME: Final = 64
-_KEY: Final = 24
+
+
+class _Key:
+    """A key that equals no other, so that a dictionary of them keeps those that stand twice."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+_KEYED: Final = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=lambda kind, name: _Key(name))
 
 
 def decoded(data: bytes, decoder: msgspec.json.Decoder[T], what: str) -> T:
@@ -27,7 +37,7 @@ def decoded(data: bytes, decoder: msgspec.json.Decoder[T], what: str) -> T:
     Raises Refused with 400 and the place for what is no JSON or no object, with 413 for what is
     nested too deeply to be read.
     """
-    data = data.removeprefix(_BOM)
+    data = data.removeprefix(BOM)
     try:
         data.decode()
         return decoder.decode(data)
@@ -66,21 +76,29 @@ def loads(raw: bytes) -> Any:
         return None
 
 
-def repeated(raw: bytes, values: int, keys: int) -> list[str]:
-    """The keys that the outermost object of raw JSON gives more than once: all but the last are lost.
-
-    They are looked for where the bytes of the `values` that were kept, with so many `keys`, do not
-    come near the length of the whole: what is missing then may have been a resource.
-    """
-    if len(raw) - values <= _FRAME + keys * _KEY:
+def repeated(raw: bytes) -> list[str]:
+    """The keys that the outermost object of raw JSON gives more than once: all but the last would be lost."""
+    try:
+        names = [key.name for key in _KEYED.decode(raw)]
+    except (msgspec.MsgspecError, RecursionError):
         return []
-    outermost: list[str] = []
+    return _twice(names) if len(set(names)) < len(names) else []
+
+
+def repeated_within(raw: bytes) -> list[str]:
+    """The same for every object of raw JSON, whatever it is within."""
+    found: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:
-        outermost[:] = [name for name, _ in pairs]
+        if len({name for name, _ in pairs}) < len(pairs):
+            found.extend(_twice(name for name, _ in pairs))
 
     try:
         json.loads(raw, object_pairs_hook=note)
     except (ValueError, RecursionError):
         return []
-    return [name for name, count in Counter(outermost).items() if count > 1]
+    return list(dict.fromkeys(found))
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

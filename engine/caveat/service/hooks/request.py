@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
 import msgspec
 
 from caveat.errors import shorten
-from caveat.service.hooks.body import decoded, is_null, is_object, loads, repeated
+from caveat.service.hooks.body import BOM, decoded, is_null, is_object, loads, repeated, repeated_within
 from caveat.service.hooks.faults import Faults, kind
 
 Hook = Literal["patient-view", "order-select", "order-sign"]
@@ -131,7 +131,7 @@ def read(data: bytes, *, keys: frozenset[str] = frozenset()) -> Call:
     if instance is not None and not _UUID.fullmatch(instance):
         faults.add("uuid", "hookInstance must be a UUID", "$.hookInstance", instance)
     server, token = _access(wire, faults)
-    _once(data, len(wire.context) + len(wire.prefetch) + _length(wire.fhir_authorization), 6, "$", faults)
+    _once(repeated(data.removeprefix(BOM)), "$", faults)
     context = _context(bytes(wire.context), hook, faults)
     prefetch = _prefetch(bytes(wire.prefetch), keys, faults)
     faults.refuse(f"this is no {TITLE} that can be answered")
@@ -162,8 +162,7 @@ def _context(raw: bytes, hook: str | None, faults: Faults) -> _Read:
         faults.add("type", f"context must be an object, not {kind(loads(raw))}", "$.context")
         return nothing
     found = _CONTEXT.decode(raw)
-    stated = _length((found.user_id, found.patient_id, found.encounter_id, found.selections))
-    _once(raw, len(found.draft_orders) + stated, 5, "$.context", faults)
+    _once(repeated(raw), "$.context", faults)
     user = faults.text(found.user_id, "$.context.userId")
     patient = faults.text(found.patient_id, "$.context.patientId")
     encounter = faults.text(found.encounter_id, "$.context.encounterId", required=False)
@@ -211,6 +210,7 @@ def _drafts(raw: bytes, faults: Faults) -> bytes | None:
         faults.add("type", f"context.draftOrders must be a Bundle, not {kind(loads(raw))}", path)
         return None
     found = _DRAFTS.decode(raw)
+    _once(repeated_within(raw), path, faults)
     if found.resource_type != "Bundle":
         faults.add(
             "type", "context.draftOrders must be a Bundle", f"{path}.resourceType", found.resource_type
@@ -238,7 +238,7 @@ def _prefetch(raw: bytes, keys: frozenset[str], faults: Faults) -> dict[str, byt
         return {}
     found: dict[str, bytes] = {}
     listed = _RAWS.decode(raw)
-    _once(raw, sum(len(value) for value in listed.values()), len(listed), path, faults)
+    _once(repeated(raw), path, faults)
     for key, value in listed.items():
         held = bytes(value)
         if is_null(held) or is_object(held):
@@ -249,15 +249,11 @@ def _prefetch(raw: bytes, keys: frozenset[str], faults: Faults) -> dict[str, byt
     return found
 
 
-def _once(raw: bytes, values: int, keys: int, path: str, faults: Faults) -> None:
+def _once(twice: Iterable[str], path: str, faults: Faults) -> None:
     """A fault for each key that stands twice: the first would be lost."""
-    for key in repeated(raw, values, keys):
+    for key in twice:
         name = f"{path}.{shorten(key)}"
         faults.add("duplicate-key", "this key appears twice", name, hint="Send it once")
-
-
-def _length(value: Any) -> int:
-    return len(msgspec.json.encode(value)) if value is not None else 0
 
 
 def _access(wire: _Wire, faults: Faults) -> tuple[str | None, Token | None]:

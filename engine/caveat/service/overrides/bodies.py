@@ -16,7 +16,6 @@ from caveat.service.question import Override
 from caveat.service.rest.records_schema import SHARED
 
 FINDING: Final = "^[0-9a-f]{20}$"
-UUID: Final = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 DAY: Final = SHARED["Day"]["pattern"]
 INSTANT: Final = DAY.removesuffix("$") + (
     r"(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]))?$"

@@ -3,7 +3,7 @@
 # No postponed annotations: the framework evaluates those of the routes, with names imported beside them.
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from caveat.evaluators.screen import ordinal
 from caveat.facts.chart import Chart
@@ -112,18 +112,18 @@ def router(state: State) -> "APIRouter":
         return _json({"overrides": [bodies.override_out(one) for one in await _there(asked)]})
 
     @found.delete(
-        "/v1/overrides/{override}",
+        "/v1/overrides/{override:uuid}",
         summary="Withdraw an override",
         status_code=204,
         response_class=Response,
-        responses=refusals(404, 422, 503),
+        responses=refusals(404, 503),
     )
     async def withdraw(
         request: Request,
-        override: Annotated[str, Path(pattern=bodies.UUID, description="Id of the override")],
+        override: Annotated[UUID, Path(description="Id of the override")],
     ) -> Response:
         """Ends an override; it stays on record. Ending it twice is no fault."""
-        if not await _there(state.store.withdraw(override, caller_of(request), state.at())):
+        if not await _there(state.store.withdraw(str(override), caller_of(request), state.at())):
             raise _none("no-such-override", "there is no override of that id", "override")
         return Response(status_code=204)
 

@@ -27,7 +27,7 @@ def fhir_bundle(found: Screened, question: Question, live: Live) -> dict[str, An
     codes = fact_codes(live.rules)
     entries: list[dict[str, Any]] = []
     for number, (patient, report) in enumerate(zip(found.patients, found.reports, strict=True)):
-        view = _view(patient, report, number, question, live, codes)
+        view = _view(found, patient, report, number, question, live, codes)
         entries += bundle(report, view)["entry"]
     if found.rejects:
         outcome = operation_outcome([fault_of_reject(one) for one in found.rejects])
@@ -43,7 +43,13 @@ def fhir_bundle(found: Screened, question: Question, live: Live) -> dict[str, An
 
 
 def _view(
-    patient: Patient, report: Report, number: int, question: Question, live: Live, codes: Mapping[str, Any]
+    found: Screened,
+    patient: Patient,
+    report: Report,
+    number: int,
+    question: Question,
+    live: Live,
+    codes: Mapping[str, Any],
 ) -> CardView:
     """How the resources of one patient are made: ids differ from patient to patient."""
     return CardView(
@@ -56,6 +62,9 @@ def _view(
         url=question.site.url,
         references=dict(_references(patient)),
         fact_codes=codes,
+        overridden={**found.matched.active, **found.matched.noted},
+        lapsed=found.matched.lapsed,
+        considered=len(found.reports) == 1 and question.overrides is not None,
     )
 
 

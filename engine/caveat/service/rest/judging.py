@@ -16,8 +16,9 @@ from caveat.render.products import Product, current_products, not_covered
 from caveat.render.shapes import ReportJSON
 from caveat.service.live import Live
 from caveat.service.overrides.matching import Fact, deciding
-from caveat.service.question import Judged, Shown
+from caveat.service.question import Judged, Override, Shown
 
+NOBODY: Final[Mapping[str, Override]] = {}
 _STATUS: Final = (
     ("alerts", "fires"),
     ("cannot_assess", "cannot-assess"),
@@ -59,8 +60,8 @@ def _failed(patient: Patient, live: Live, as_of: int, error: Exception) -> Repor
     )
 
 
-def judged(report: Report, told: ReportJSON) -> Judged:
-    """What the audit trail keeps of a report that was told as `told`.
+def judged(report: Report, told: ReportJSON, past: Mapping[str, Override] = NOBODY) -> Judged:
+    """What the audit trail keeps of a report that was told as `told`; `past` are overrides by finding.
 
     An alert keeps what an override of it would depend on.
     """
@@ -70,7 +71,9 @@ def judged(report: Report, told: ReportJSON) -> Judged:
     return Judged(
         patient=told["patient"],
         findings=tuple(
-            _shown(one, status, facts.get(one["id"], ())) for name, status in _STATUS for one in plain[name]
+            _shown(one, status, facts.get(one["id"], ()), past.get(one["id"]))
+            for name, status in _STATUS
+            for one in plain[name]
         ),
         alerts=len(told["alerts"]),
         cannot_assess=len(told["cannot_assess"]),
@@ -80,7 +83,7 @@ def judged(report: Report, told: ReportJSON) -> Judged:
     )
 
 
-def _shown(one: Mapping[str, Any], status: str, facts: tuple[Fact, ...]) -> Shown:
+def _shown(one: Mapping[str, Any], status: str, facts: tuple[Fact, ...], override: Override | None) -> Shown:
     return Shown(
         finding=one["id"],
         rule=one["rule"],
@@ -89,5 +92,6 @@ def _shown(one: Mapping[str, Any], status: str, facts: tuple[Fact, ...]) -> Show
         severity=one["severity"],
         tier=one["tier"],
         drugs=tuple(one["drugs"]),
+        override="" if override is None else override.id,
         facts=facts,
     )

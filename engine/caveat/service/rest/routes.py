@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from caveat.render.json import dump
-from caveat.service.ask import ask
+from caveat.service.ask import INLINE, ask
 from caveat.service.live import Live
 from caveat.service.problems import Fault, Refused
-from caveat.service.question import Kind, Question
+from caveat.service.question import Kind, Override, Question
 from caveat.service.rest import rules as catalogue
 from caveat.service.rest.asking import EXPLAIN_FIELDS, WHAT_IF_FIELDS
 from caveat.service.rest.bodies import fields
 from caveat.service.rest.media import DOCUMENTS, FHIR, JSON, LINES, STREAMS, chosen, received
 from caveat.service.rest.parameters import day_and_selection, in_body, in_query
+from caveat.service.rest.reading import read_document
 from caveat.service.rest.stream import Answering, Cutter, Gone, chunks, primed, response
 from caveat.service.state import State
-from caveat.service.store.base import Caller
+from caveat.service.store.base import Caller, StoreAway
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -87,7 +89,24 @@ class Calls:
         if streamed:
             return await self._stream(request, live, form, kind, as_of, selection)
         body = await request.body()
-        return await self._asked(request, "screen", body, live, form, kind, as_of, selection)
+        overrides = await self._overrides(body, live, caller_of(request))
+        return await self._asked(
+            request, "screen", body, live, form, kind, as_of, selection, overrides=overrides
+        )
+
+    async def _overrides(self, body: bytes, live: Live, caller: Caller) -> tuple[Override, ...] | None:
+        """Those of the one patient of a document; None where they cannot be looked up, or it has several."""
+        state = self._state
+        if len(body) > INLINE:
+            patients = (await asyncio.to_thread(read_document, body, live, state.site)).patients
+        else:
+            patients = read_document(body, live, state.site).patients
+        if len(patients) != 1:
+            return None
+        try:
+            return await state.store.overrides(patients[0].id, state.at(), caller.tenant)
+        except StoreAway:
+            return None
 
     async def _stream(
         self, request: Request, live: Live, form: str, content: str, as_of: str, selection: str
@@ -156,7 +175,10 @@ class Calls:
         store = await self._state.store.ready()
         full = store.get("database") != "ok" and store.get("spooled", 0) >= store.get("spool_limit", 0)
         status = "refusing" if full else "ready" if store.get("database") == "ok" else "degraded"
-        found = {"status": status, "ruleset": catalogue.ruleset(live), "store": store}
+        found: dict[str, Any] = {"status": status, "ruleset": catalogue.ruleset(live), "store": store}
+        reloader = self._state.reloader
+        if reloader is not None and reloader.last is not None:
+            found["last_reload"] = reloader.last.plain()
         return _json(found, live, 503 if full else 200)
 
     async def metrics(self, request: Request) -> Response:
@@ -177,10 +199,13 @@ class Calls:
         content: str,
         as_of: str,
         selection: str,
+        overrides: tuple[Override, ...] | None = (),
     ) -> Response:
         from starlette.responses import Response
 
         question = self._question(kind, body, form, content, as_of, selection)
+        if overrides != ():
+            question = replace(question, overrides=overrides)
         answer = await ask(self._state, question, caller_of(request), live=live)
         told = {**headers(question, live), **dict(answer.headers), "content-type": answer.media_type}
         return Response(answer.body, answer.status, told)

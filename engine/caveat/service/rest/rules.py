@@ -49,7 +49,25 @@ def listed(live: Live, wanted: dict[str, str], *, after: str = "", limit: int = 
         "total": len(fitting),
         "rules": [heading(rule, live) for rule in shown],
         "next": shown[-1].id if len(page) > limit else None,
+        "disabled": disabled(live),
     }
+
+
+def disabled(live: Live) -> list[dict[str, Any]]:
+    """The rules that the site's overlay has switched off."""
+    return [
+        {
+            "rule": change.rule,
+            "title": change.title,
+            "severity": change.severity,
+            "reason": change.reason,
+            "owner": change.owner,
+            "date": change.date,
+            "until": change.until,
+        }
+        for change in live.rules.changes
+        if change.kind == "disabled" and not change.over
+    ]
 
 
 def ruleset(live: Live) -> dict[str, Any]:
@@ -84,6 +102,10 @@ def whole(name: str, live: Live) -> dict[str, Any]:
     try:
         rule = find_rule(live.rules.program, name[:LONGEST])
     except CaveatError as error:
+        for off in disabled(live):
+            if off["rule"] == name:
+                why = f"switched off at this site by {off['owner']} since {off['date']}: {off['reason']}"
+                raise Refused(404, "this rule is switched off", (Fault("rule-disabled", why),)) from None
         raise Refused(404, "there is no such rule", (Fault("unknown-rule", str(error)),)) from None
     words = live.rules.terminology
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from caveat.adapters.reject import Reject
@@ -13,10 +13,12 @@ from caveat.findings.report import Report
 from caveat.render.json import dump
 from caveat.render.shapes import ReportJSON
 from caveat.service.live import Live
+from caveat.service.overrides.matching import Matched
 from caveat.service.problems import Fault, Refused
 from caveat.service.question import Answer, Judged, Question
 from caveat.service.rest.judging import judge, judged
 from caveat.service.rest.media import FHIR, JSON, LINES
+from caveat.service.rest.overridden import matched, overrides_json
 from caveat.service.rest.reading import fault_of_reject, read_document
 
 ERROR: Final = b'{"error":'
@@ -34,6 +36,7 @@ class Screened:
     plain: tuple[ReportJSON, ...]
     rejects: tuple[Reject, ...]
     bundle: bool
+    matched: Matched = field(default_factory=Matched)
 
     def body(self) -> Any:
         """The answer as plain data: of a native record its report, of a Bundle a list of reports."""
@@ -46,7 +49,9 @@ class Screened:
 
     def judged(self) -> tuple[Judged, ...]:
         """What the audit trail keeps of it."""
-        return tuple(judged(*pair) for pair in zip(self.reports, self.plain, strict=True))
+        past = {**self.matched.active, **self.matched.noted}
+        pairs = zip(self.reports, self.plain, strict=True)
+        return tuple(judged(report, told, past) for report, told in pairs)
 
 
 def parameter(question: Question, name: str, default: str = "") -> str:
@@ -71,7 +76,7 @@ def screened(data: bytes, question: Question, live: Live) -> Screened:
 
 def screen(question: Question, live: Live) -> Answer:
     """The answer to one document, in the form that was asked for. Raises Refused where nobody was judged."""
-    found = screened(question.body, question, live)
+    found = with_overrides(screened(question.body, question, live), question, live)
     if question.form == FHIR:
         from caveat.service.rest.fhir import fhir_bundle
 
@@ -80,6 +85,18 @@ def screen(question: Question, live: Live) -> Answer:
     if question.form == LINES:
         body += b"\n" + trailer(1, len(found.plain), 0)
     return Answer(200, question.form or JSON, body, found.judged())
+
+
+def with_overrides(found: Screened, question: Question, live: Live) -> Screened:
+    """The same with what clinicians decided before; of several patients it is said not to be considered."""
+    one = len(found.reports) == 1
+    of = matched(found.reports, question)
+    told = [overrides_json(of, patient, question, live, one=one) for patient in found.patients]
+    plain = tuple(
+        report if said is None else cast("ReportJSON", {**report, "overrides": said})
+        for report, said in zip(found.plain, told, strict=True)
+    )
+    return replace(found, plain=plain, matched=of)
 
 
 def stream(question: Question, live: Live) -> Answer:

@@ -5,7 +5,7 @@ Fields are only ever added. A reader must accept keys that it does not know.
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from caveat.render.shapes import EvidenceJSON, ReportJSON
 
@@ -211,13 +211,29 @@ class RuleHeadingJSON(TypedDict):
     digest: str
 
 
+class DisabledRuleJSON(TypedDict):
+    """A rule that the site has switched off, by whom and why; it is not among the rules."""
+
+    rule: str
+    title: str
+    severity: str
+    reason: str
+    owner: str
+    date: str
+    until: str | None
+
+
 class RulesJSON(TypedDict):
-    """One page of rules; `next` is the `after` of the page that follows, or null."""
+    """One page of rules; `next` is the `after` of the page that follows, or null.
+
+    `disabled` are all rules that the site has switched off, on every page.
+    """
 
     ruleset: ServedRulesJSON
     total: int
     rules: list[RuleHeadingJSON]
     next: str | None
+    disabled: list[DisabledRuleJSON]
 
 
 class RuleTextsJSON(TypedDict):
@@ -289,3 +305,4 @@ class ReadyJSON(TypedDict):
     status: Literal["ready", "degraded", "refusing"]
     ruleset: ServedRulesJSON
     store: StoreStateJSON
+    last_reload: NotRequired[dict[str, Any]]
