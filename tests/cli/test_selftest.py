@@ -73,7 +73,8 @@ def test_the_shipped_rules_fire_under_each_shipped_policy(call: Caller) -> None:
 def test_each_contraindication_of_baclofen_must_fire() -> None:
     """An item for each contraindicated rule, but for the one that another supersedes on every record."""
     rules = load()
-    wanted = {rule.id for rule in rules.program.rules if rule.severity == "contraindicated"}
+    grave = (rule for rule in rules.program.rules if rule.severity == "contraindicated")
+    wanted = {rule.id for rule in grave if rule.id.startswith("baclofen.")}
     assert wanted <= {placed.item.rule for placed in read_items(rules.root)}
 
 

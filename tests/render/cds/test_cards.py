@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import caveat
@@ -102,12 +102,33 @@ def test_an_alert_says_everything_in_the_order_of_need(request: pytest.FixtureRe
     }
 
 
+STILL = "no longer takes"
+
+
+def test_only_a_medicine_that_may_be_taken_may_be_taken_no_longer() -> None:
+    def detail(drafts: tuple[str, ...], **parts: Any) -> str:
+        made = finding(because=(Basis("age", "70 a"),), **parts)
+        return str(one(report(made), view(drafts={name: {} for name in drafts}))["detail"])
+
+    assert STILL in detail(())
+    assert STILL not in detail(("o1",))
+    pair = {"kind": "interaction", "orders": ("o1", "o2")}
+    assert "no longer takes the other medicine" in detail(("o1",), **pair)
+    assert STILL not in detail(("o1", "o2"), **pair)
+    assert STILL not in detail((), kind="interaction")
+
+
+def test_sentences_within_a_line_end_once() -> None:
+    told = (("mechanism", "Both sedate."), ("frequency_of_harm", "unknown"))
+    assert "Mechanism: Both sedate; Frequency" in one(report(finding(interaction=told)))["detail"]
+
+
 def test_no_heading_of_an_alert_has_more_than_two_bullets() -> None:
     many = tuple(Basis(f"fact_{n}", f"{n} mg", "2026-01-01", f"Observation/{n}") for n in range(12))
     detail = one(report(finding(because=many, unchecked=(UNCHECKED,) * 5)))["detail"]
     for block in detail.split("\n\n"):
         assert block.count("\n- ") + block.startswith("- ") <= 2, block
-    assert "and 6 more" in detail
+    assert "and 2 more" in detail
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
@@ -426,6 +447,7 @@ def hostile_alert(text: str, rule_text: str) -> dict[str, Any]:
 
 
 @given(texts, texts)
+@example("///evil.example/x", "////evil.example")
 def test_hostile_text_changes_no_shape_of_an_alert(text: str, rule_text: str) -> None:
     found = hostile_alert(text, rule_text)["detail"]
     assert structure(found) == structure(hostile_alert("Xж", "Yж")["detail"])

@@ -244,6 +244,10 @@ def test_what_cannot_be_said_without_doubt_is_not_proposed(dose: str | None, fre
         {**DRAFT, "dosageInstruction": [None]},
         {**DRAFT, "dosageInstruction": [{"timing": "daily"}]},
         {**DRAFT, "note": [None, {"text": "a"}]},
+        {**DRAFT, "subject": None},
+        {**DRAFT, "status": "new"},
+        {key: value for key, value in DRAFT.items() if key != "intent"},
+        {key: value for key, value in DRAFT.items() if key != "medicationCodeableConcept"},
     ],
 )
 def test_a_draft_that_cannot_be_changed_without_doubt_is_left(resource: dict[str, Any]) -> None:
