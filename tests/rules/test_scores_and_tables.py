@@ -229,3 +229,5 @@ def test_a_table_of_two_axes_without_gap_is_read(tmp_path: Path) -> None:
     assert status(rules, patient(age="70 a", **low)) == "fires"
     assert status(rules, patient(age="50 a", **low)) == "not-met"
     assert status(rules, patient(**low)) == "cannot-assess"
+    much = {"order": {"dose": "30 mg"}}
+    assert status(rules, patient(**much)) == "fires"  # above every row, whichever is the patient's

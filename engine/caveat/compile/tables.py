@@ -50,11 +50,17 @@ def table(reader: Reader, written: Table, path: Path, negated: bool) -> Node:
     if len(reader.problems.errors) != before:
         return NOTHING
     found = []
-    for one in _stepped(rows, list(written.axes)) or rows:
+    for one in _stepped(rows, list(written.axes)) or [*rows, *_above_all(rows)]:
         parts: list[Node] = [*one.axes.values(), *([] if one.limit is None else [one.limit])]
         turned = [_negated(part) for part in parts] if negated else parts
         found.append(reader.join(turned or [nodes.Always(negated)], conjunction=not negated))
     return reader.join(found, conjunction=negated)
+
+
+def _above_all(rows: Sequence[Row]) -> list[Row]:
+    """That the order is above the highest limit: so above its own, whichever row is the patient's."""
+    highest = max(rows, key=lambda row: row.most)
+    return [] if len(rows) < 2 or highest.limit is None else [Row({}, highest.limit)]
 
 
 @dataclass(frozen=True, slots=True)
