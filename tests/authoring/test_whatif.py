@@ -226,7 +226,7 @@ def test_spans_say_what_reference_says_at_any_value_of_bundled_rules(seed: int) 
 def test_spans_say_what_reference_says_at_any_value_of_generated_rules(seed: int) -> None:
     chance, source = random.Random(seed), Seeded(1000 + seed)
     rules = replace(bundled(), program=programs.program(source, 6))
-    for index in range(3):
+    for index in range(10):
         found, _ = disagreements(patients.patient(patients.data(source, index)), rules, chance)
         assert not found, found[:3]
 
