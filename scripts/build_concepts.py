@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONCEPTS = ROOT / "rulesets" / "concepts"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 DERIVED = {
-    "ingredients.tsv": "id name rxcui atc unii verified source",
+    "ingredients.tsv": "id name rxcui atc unii verified source kind",
     "names.tsv": "name ingredients kind route source",
     "products.tsv": "system code ingredients route form display source",
     "value_set_codes.tsv": "set code display member source",
@@ -70,6 +70,7 @@ def build(data: Path, out: Path) -> list[str]:
                 shutil.copy(CONCEPTS / name, work / name)
         ingredients, extra = _ingredients(data, problems)
         names: dict[str, Row] = {key(r[0]): tuple(r) for r in _overlay("names.tsv")}
+        ingredients += _things(names, problems)
         _write(work / "ingredients.tsv", ingredients)
         _write(work / "names.tsv", names.values())
         _write(work / "products.tsv", [])
@@ -145,9 +146,23 @@ def _ingredients(data: Path, problems: list[str]) -> tuple[list[Row], list[Row]]
                 )
             if c != main_code:
                 extra.append(("rxnorm", c, i, "", "", codes[c][0], "draft"))
-        sources = "+".join(sorted(origin.get(i, {"fda-unii"})))
-        rows.append((i, name, main_code, "|".join(sorted(bound.get(i, ()))), unii, verified, sources))
+        sources = "+".join(sorted(origin.get(i, {"fda-unii" if unii else "inn"})))
+        atc_codes = "|".join(sorted(bound.get(i, ())))
+        rows.append((i, name, main_code, atc_codes, unii, verified, sources, "medicine"))
     return rows, extra
+
+
+def _things(names: dict[str, Row], problems: list[str]) -> list[Row]:
+    """Rows of ingredients.tsv for what is no medicine; their names are added to `names`."""
+    found: list[Row] = []
+    for i, name, kind, synonyms, source in _overlay("things.tsv"):
+        found.append((i, name, "", "", "", "yes", source, kind))
+        for text in filter(None, synonyms.split("|")):
+            if key(text) in names and names[key(text)][1] != i:
+                problems.append(f'review/things.tsv: "{text}" ({i}) is a name in review/names.tsv too')
+            elif key(text) not in {key(i), key(name)}:
+                names[key(text)] = (text, i, kind, "", source)
+    return found
 
 
 def _atc(found: dict[str, set[str]]) -> dict[str, set[str]]:

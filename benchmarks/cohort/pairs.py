@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Found = tuple[npt.NDArray[Any], ...]
-_SHIFT = 2048
+_SHIFT = 4096
 """Above the number of any ingredient: two numbers in one key."""
 COLUMNS = ("patient", "rule", "first", "second")
 

@@ -254,6 +254,27 @@ def test_a_part_of_the_results_that_is_not_the_newest_is_a_problem(days: tuple[s
     assert "more-pages" in codes(found)
 
 
+@pytest.mark.parametrize("lost", [{"fullUrl": "urn:uuid:1"}, {"resource": {"resourceType": "Basic"}}, None])
+def test_fewer_results_than_were_found_and_asked_for_are_a_problem(lost: dict[str, Any] | None) -> None:
+    """The one that is not there may be the newest."""
+    answer = dated("2026-01-05", "2025-12-31")
+    del answer["link"]
+    answer["entry"] = [*([lost] if lost else []), *answer["entry"]]
+    assert not ask({"labs": {**answer, "total": 2}}).patient.problems or lost == {"fullUrl": "urn:uuid:1"}
+    found = ask({"labs": {**answer, "total": 3}})
+    assert found.keys["labs"].state == "part"
+    assert "more-pages" in codes(found)
+
+
+def test_an_entry_that_cannot_be_read_is_a_problem_without_a_total() -> None:
+    answer = dated("2026-01-05", "2025-12-31")
+    del answer["link"]
+    answer.pop("total", None)
+    answer["entry"].insert(0, {"fullUrl": "urn:uuid:1"})
+    found = ask({"labs": answer})
+    assert found.patient.problems
+
+
 def test_a_cut_history_is_a_problem() -> None:
     found = ask({"history": dated("2026-01-05")})
     assert codes(found) == ["more-pages"]

@@ -34,7 +34,7 @@ def test_classes_hold_what_they_are_named_for(terminology: Terminology) -> None:
         "centrally-acting-muscle-relaxant",
         "gaba-b-agonist",
     }
-    assert terminology.classes_of("simvastatin") == frozenset()
+    assert terminology.classes_of("biotin") == frozenset()
 
 
 def test_every_member_has_a_source_and_every_name_and_product_an_ingredient(terminology: Terminology) -> None:
@@ -251,3 +251,53 @@ def test_contradictions_are_refused(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TerminologyError, match="a folder of concepts"):
         load_terminology(tmp_path)
+
+
+KINDS = {
+    "allergen",
+    "device",
+    "diagnostic",
+    "fluid",
+    "gas",
+    "herbal",
+    "medicine",
+    "nutrition",
+    "vaccine",
+}
+
+
+def test_every_row_has_a_kind_and_a_medicine_that_one_source_names_is_flagged(
+    terminology: Terminology,
+) -> None:
+    found = [terminology.ingredient(i) for i in sorted(terminology.ids("ingredient"))]
+    assert {one.kind for one in found} == KINDS
+    assert terminology.ingredient("baclofen").agreed
+    assert not terminology.ingredient("sodium-lactate").agreed
+    medicines = [one for one in found if one.kind == "medicine"]
+    assert len(medicines) >= 1_000
+    assert sum(one.agreed for one in medicines) > 0.7 * len(medicines)
+    for one in found:
+        assert one.source, one.id
+        assert one.kind == "medicine" or not (one.rxcui or one.atc or one.unii), one.id
+
+
+def test_doctor_counts_verified_and_flagged_rows(terminology: Terminology) -> None:
+    from caveat.cli.doctor import _rules
+    from caveat.compile.ruleset import load
+
+    found = [terminology.ingredient(i) for i in terminology.ids("ingredient")]
+    medicines = [one for one in found if one.kind == "medicine"]
+    agreed = sum(one.agreed for one in medicines)
+    told = "\n".join(_rules(load()))
+    assert f"{len(medicines)} ingredients: {agreed} verified by two sources" in told
+    assert f"{len(medicines) - agreed} flagged (one source)" in told
+    assert f"{sum(not one.verified for one in medicines)} with a code that is not verified" in told
+    assert f"{sum(one.kind == 'allergen' for one in found)} allergen" in told
+    assert f"{len(terminology.ids('class'))} classes" in told
+
+
+def test_a_row_without_a_kind_is_a_medicine(concepts_dir: Path, tmp_path: Path) -> None:
+    folder = copy(concepts_dir, tmp_path)
+    with (folder / "ingredients.tsv").open("a", encoding="utf-8") as out:
+        out.write("foozinol\tfoozinol\t\t\t\tyes\ttest\n")
+    assert load_terminology(folder).ingredient("foozinol").kind == "medicine"

@@ -123,14 +123,24 @@ def _rules(rules: Ruleset) -> list[str]:
 
     program, terminology = rules.program, rules.terminology
     statuses = Counter(rule.status for rule in program.rules)
-    ingredients = terminology.ids("ingredient")
-    unverified = sum(not terminology.ingredient(name).verified for name in ingredients)
+    things = [terminology.ingredient(name) for name in sorted(terminology.ids("ingredient"))]
+    medicines = [one for one in things if one.kind == "medicine"]
+    others = Counter(one.kind for one in things if one.kind != "medicine")
+    agreed = sum(one.agreed for one in medicines)
+    share = f"{100 * agreed // len(medicines)} %" if medicines else "none"
+    unverified = sum(not one.verified for one in medicines)
     shown = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     return [
         f"ruleset {rules.version} ({rules.digest})",
         f"  {counted(len(program.rules), 'rule')}: {shown}; policy {rules.policy}",
-        f"  {counted(len(ingredients), 'ingredient')}, {unverified} of them with a code that is not verified "
+        f"  {counted(len(medicines), 'ingredient')}: {agreed} verified by two sources ({share}), "
+        f"{len(medicines) - agreed} flagged (one source), {unverified} with a code that is not verified "
         "(recognised by name only)",
+        *(
+            [f"  no medicines: {', '.join(f'{n} {kind}' for kind, n in sorted(others.items()))}"]
+            if others
+            else []
+        ),
         f"  {len(terminology.ids('class'))} classes, {len(terminology.ids('value_set'))} value sets, "
         f"{len(terminology.ids('observation'))} observations, {counted(len(rules.sources), 'source')}",
     ]

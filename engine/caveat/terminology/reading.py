@@ -18,6 +18,8 @@ _PER: Final = "ml|dl|l|hr|h|hour|actuat|act|dose|spray|puff|drop|cm2"
 _AMOUNT: Final = re.compile(
     rf"(?<![\w.,])(\d+(?:[.,]\d+)*)[ -]?(%|[a-z]+)(?: ?/ ?(?:(\d+(?:\.\d+)?)? ?({_PER})|(g))(?![a-z0-9]))?"
 )
+_BREATHED: Final = frozenset({"hfa", "inhaler", "mdi", "neb", "nebs", "puff", "puffs"})
+"""Words beside which `inh` is an inhalation; else it may be isoniazid."""
 _TRIAL: Final = re.compile(r"[(\[]([^()\[\]]*\b(?:trial|study)\b[^()\[\]]*)[)\]]")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
@@ -45,7 +47,7 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
     """
     t = terminology.tables
     word, part = _split(text)
-    quiet = _quiet(terminology, word)
+    quiet = _quiet(terminology, word, allergen)
     names = _names(terminology, word, quiet, allergen)
     route, form, shaped = _shape(terminology, word, set(names))
     ingredients: dict[str, None] = {}
@@ -58,7 +60,10 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
         covered.update(range(at, at + length))
         if length == 1 and _is_ion(terminology, word, part, at, names):
             continue
-        if name.kind == "ambiguous":
+        also_form = length == 1 and terminology.tables.noise.get(word[at]) == "form" and min(names) < at
+        if also_form and (route == "inhaled" or not _BREATHED.isdisjoint(word)):
+            continue
+        if also_form or name.kind == "ambiguous":
             ambiguous.update(dict.fromkeys(name.ingredients))
             leftover.append(" ".join(word[at : at + length]))
             continue
@@ -145,7 +150,7 @@ def _with_classes(terminology: Terminology, phrase: str, name: Name | None) -> N
     return Name(tuple(dict.fromkeys((*(name.ingredients if name else ()), *members))), "class")
 
 
-def _quiet(terminology: Terminology, word: list[str]) -> set[int]:
+def _quiet(terminology: Terminology, word: list[str], allergen: bool) -> set[int]:
     """Places of phrases of several words that are no substance, as `peg tube` and `alcohol free`."""
     t = terminology.tables
     found: set[int] = set()
@@ -154,7 +159,7 @@ def _quiet(terminology: Terminology, word: list[str]) -> set[int]:
             continue
         for length in range(min(t.phrases[first], len(word) - at), 1, -1):
             phrase = " ".join(word[at : at + length])
-            if phrase in t.noise and phrase not in t.names:
+            if phrase in t.noise and phrase not in t.names and not (allergen and phrase in t.class_names):
                 found.update(range(at, at + length))
                 break
     return found
@@ -165,11 +170,11 @@ def _is_ion(
 ) -> bool:
     """Whether `potassium` is the ion of a salt: after a substance in the same part, or before an acid.
 
-    Another name that is also a word of forms or flavours (`inh`, `mint`) is that word after a substance.
+    Another name that is also a word of flavours (`mint`) is that word after a substance.
     """
     kind = terminology.tables.noise.get(word[at])
     if kind != "salt":
-        return kind is not None and min(names) < at
+        return kind not in (None, "form") and min(names) < at
     before = any(
         part[i] == part[at] and i + n == at and word[at - 1].isalpha()
         for i, (n, _) in names.items()
