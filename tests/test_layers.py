@@ -38,8 +38,9 @@ ADAPTERS_NEVER = {"rules", "compile", "evaluators"}
 OUTSIDE = {"cli", "service"}
 
 HEAVY = frozenset(
-    "alembic altair clips cryptography duckdb durable fastapi httpcore httpx jinja2 joserfc numpy pandas polars "
-    "prometheus_client psycopg pyarrow pyspark scipy sqlalchemy starlette structlog uvicorn vl_convert zen".split()
+    "alembic altair clips cryptography duckdb durable fastapi httpcore httpx jinja2 joserfc numpy pandas "
+    "polars prometheus_client psycopg pyarrow pyspark scipy sqlalchemy starlette structlog uvicorn "
+    "vl_convert zen".split()
 )
 CLOCK = frozenset(
     "datetime.date.today datetime.datetime.now datetime.datetime.today datetime.datetime.utcnow time.time "
