@@ -176,6 +176,7 @@ time_zone: Mars
         "5:48 C013 value is not one of the choices",
         "6:5 S012 issuer without keys",
         "7:5 C012 missing key 'iss'",
+        "8:5 S008 several issuers without a tenant (warning)",
         "8:11 S011 issuer 'b' stands twice",
         "8:20 S040 file cannot be read",
         "9:19 S014 jku is not an https address",

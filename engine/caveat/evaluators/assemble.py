@@ -242,4 +242,5 @@ def _matters(view: OrderView, chart: Chart) -> bool:
 
 def _unknown_order(view: OrderView) -> Unrecognised:
     resolution = view.resolution
-    return Unrecognised(view.name, resolution.candidates, "medication", view.order.id, resolution.ingredients)
+    close = () if view.is_unstated else resolution.candidates
+    return Unrecognised(view.name, close, "medication", view.order.id, resolution.ingredients)

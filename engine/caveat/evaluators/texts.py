@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from caveat.compile.program import Limit
 from caveat.evaluators.subjects import Subject
@@ -23,6 +24,7 @@ from caveat.units.unit import Dimension
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 UNKNOWN_TEXT = "not recorded"
 ORDER_TEXTS = ("name", "ingredient", "route", "form", "status", "indication", *ORDER_NUMBERS)
+_OWNERS = ("order", "other")
 CHOICE_TEXTS = ("sex", "pregnant", "lactating", "child_pugh_class")
 
 _MASS = parse_unit("mg").dimension
@@ -38,11 +40,38 @@ def fill(template: str, chart: Chart, subject: Subject, limits: Sequence[Limit] 
     `{limit}` is what the rule's table allows this patient.
     """
 
-    def text(found: re.Match[str]) -> str:
-        name = found.group(1).strip()
-        return limit_text(limits, chart, subject) if name == "limit" else value_text(name, chart, subject)
+    orders = subject.orders
+    parts, named = _parts(template)
+    found = list(parts)
+    for place, name, index, prop, half in named:
+        if index >= 0:
+            found[place] = (
+                order_text(chart, orders[index], prop, half=half) if index < len(orders) else UNKNOWN_TEXT
+            )
+        elif name == "limit":
+            found[place] = limit_text(limits, chart, subject)
+        else:
+            found[place] = value_text(name, chart, subject)
+    return "".join(found)
 
-    return PLACEHOLDER.sub(text, template)
+
+_Named = tuple[int, str, int, str, bool]
+"""A placeholder: its place among the parts, its name, and of a property of an order which order
+(else -1), which property, and whether half of it is meant."""
+
+
+@lru_cache(maxsize=8192)
+def _parts(template: str) -> tuple[tuple[str, ...], tuple[_Named, ...]]:
+    """The text before the first placeholder, the placeholder, the text after it, and so on."""
+    parts = tuple(PLACEHOLDER.split(template))
+    return parts, tuple(_named(place, parts[place].strip()) for place in range(1, len(parts), 2))
+
+
+def _named(place: int, name: str) -> _Named:
+    owner, _, prop = name.removeprefix("half:").partition(".")
+    if owner not in _OWNERS or not prop:
+        return place, name, -1, "", False
+    return place, name, _OWNERS.index(owner), prop, name.startswith("half:")
 
 
 def limit_text(limits: Sequence[Limit], chart: Chart, subject: Subject) -> str:
@@ -51,7 +80,9 @@ def limit_text(limits: Sequence[Limit], chart: Chart, subject: Subject) -> str:
 
     found = [one.shown or "none" for one in limits if trace(one.where, chart, subject).truth != FALSE]
     distinct = list(dict.fromkeys(found))
-    return " or ".join(distinct) if 0 < len(distinct) < 4 else UNKNOWN_TEXT
+    if len(distinct) > 3:
+        return f"{distinct[0]} to {distinct[-1]}, by what is not known"
+    return " or ".join(distinct) if distinct else UNKNOWN_TEXT
 
 
 def value_text(name: str, chart: Chart, subject: Subject) -> str:
@@ -59,8 +90,8 @@ def value_text(name: str, chart: Chart, subject: Subject) -> str:
     half = name.startswith("half:")
     name = name.removeprefix("half:")
     owner, _, prop = name.partition(".")
-    if owner in ("order", "other") and prop:
-        index = 0 if owner == "order" else 1
+    if owner in _OWNERS and prop:
+        index = _OWNERS.index(owner)
         if index >= len(subject.orders):
             return UNKNOWN_TEXT
         return order_text(chart, subject.orders[index], prop, half=half)
@@ -95,8 +126,17 @@ def order_text(chart: Chart, view: OrderView, prop: str, *, half: bool = False) 
         return "; ".join(str(item) for item in view.order.indication or ()) or UNKNOWN_TEXT
     if prop not in ORDER_NUMBERS:
         return UNKNOWN_TEXT
-    measure = order_number(chart, view, prop)
-    return measure_text(measure, display_unit(measure.dimension, measure.interval, prop), half=half)
+    key = ("text", view.order.id, prop, half)
+    known: str | None = chart.memo.get(key)
+    if known is None:
+        measure = order_number(chart, view, prop)
+        known = chart.memo[key] = _order_number_text(measure.dimension, measure.interval, prop, half)
+    return known
+
+
+@lru_cache(maxsize=4096)
+def _order_number_text(dimension: Dimension | None, interval: Interval | None, prop: str, half: bool) -> str:
+    return _interval_text(interval, display_unit(dimension, interval, prop), half)
 
 
 def display_unit(dimension: Dimension | None, interval: Interval | None, prop: str) -> str:
@@ -122,7 +162,11 @@ def display_unit(dimension: Dimension | None, interval: Interval | None, prop: s
 
 def measure_text(measure: Measure, unit: str, *, half: bool = False) -> str:
     """A measure in a unit: one value, or from one to another."""
-    interval = measure.interval
+    return _interval_text(measure.interval, unit, half)
+
+
+@lru_cache(maxsize=4096)
+def _interval_text(interval: Interval | None, unit: str, half: bool) -> str:
     if interval is None or (interval.low is None and interval.high is None):
         return UNKNOWN_TEXT
     factor = parse_unit(unit).factor * (2 if half else 1)
@@ -136,6 +180,7 @@ def measure_text(measure: Measure, unit: str, *, half: bool = False) -> str:
     return f"{_shown(interval.low / factor, unit)} to {_shown(interval.high / factor, unit)}"
 
 
+@lru_cache(maxsize=4096)
 def _shown(value: Fraction, unit: str) -> str:
     if unit == "a":
         return "1 year" if value == 1 else f"{int(value)} years"

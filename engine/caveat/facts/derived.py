@@ -16,7 +16,7 @@ from caveat.facts.derive.qtc import qtc_bazett, qtc_fridericia
 from caveat.facts.derive.schwartz import schwartz_bedside
 from caveat.facts.measure import Measure
 from caveat.facts.numbers import current_weight, from_inputs, in_unit, plain, years
-from caveat.facts.observed import latest, of_concept
+from caveat.facts.observed import dates_of, latest, newest_of
 from caveat.facts.problems_list import has_condition
 from caveat.findings.basis import Basis, Missing
 from caveat.intervals import Interval, exactly
@@ -36,8 +36,7 @@ def creatinine_clearance(chart: Chart, within: int | None, using: str) -> Measur
     eGFR never answers for it. A measured value in an odd unit is UNKNOWN, not passed over.
     """
     measured = latest(chart, "creatinine_clearance", within)
-    entries = of_concept(chart, "creatinine_clearance")
-    if entries and measured.interval is None and not _is_old(measured):
+    if newest_of(chart, "creatinine_clearance") and measured.interval is None and not _is_old(measured):
         return measured
     if measured.interval is not None and not _newer(chart, "serum_creatinine", "creatinine_clearance"):
         return measured
@@ -53,8 +52,7 @@ def _newer(chart: Chart, first: str, second: str) -> bool:
     """Whether the latest value of `first` is certainly of a later day than that of `second`."""
     days = []
     for concept in (first, second):
-        entries = of_concept(chart, concept) or []
-        dated = [e.at for e in entries if e.at is not None]
+        dated = dates_of(chart, concept)
         if not dated:
             return False
         days.append(dated)
@@ -123,7 +121,7 @@ def _shown(interval: Interval | None, unit: str) -> str:
 def egfr(chart: Chart, within: int | None) -> Measure:
     """Measured or stated eGFR, else CKD-EPI 2021 in adults and bedside Schwartz from 1 to under 18."""
     measured = latest(chart, "egfr", within)
-    if of_concept(chart, "egfr") and (measured.interval is not None or not _is_old(measured)):
+    if newest_of(chart, "egfr") and (measured.interval is not None or not _is_old(measured)):
         return measured
     creatinine, lived = plain(chart, "serum_creatinine", "mg/dL", within), years(chart)
     inputs = {"serum_creatinine": creatinine, "age": lived}
@@ -196,7 +194,7 @@ def stated_child_pugh(chart: Chart) -> Measure | None:
     given = chart.patient.child_pugh
     if given is not None:
         return Measure(CLASS_POINTS[given], (Basis("child_pugh_class", given),))
-    if of_concept(chart, "child_pugh_score"):
+    if newest_of(chart, "child_pugh_score"):
         return latest(chart, "child_pugh_score")
     return None
 

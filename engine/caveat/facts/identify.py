@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from caveat.dates import When
 from caveat.facts.clinical import Order
@@ -73,12 +73,20 @@ class OrderView:
 
     @property
     def name(self) -> str:
-        """The product as written, else its ingredients."""
+        """The product as written, else its ingredients, else its codes."""
         order = self.order
         shown = order.text or next((code.display for code in order.codes if code.display), None)
-        return shown or ", ".join(self.ingredients or order.ingredients or ()) or order.id
+        shown = shown or ", ".join(self.ingredients or order.ingredients or ())
+        return shown or ", ".join(f"{code.system}|{code.code}" for code in order.codes) or order.id
+
+    @property
+    def is_unstated(self) -> bool:
+        """Whether its text is that of an adapter, which says that the record does not name the medicine."""
+        return (self.order.text or "").startswith(UNSTATED)
 
 
+UNSTATED: Final = "Medication "
+"""How the text begins that is given to an order which does not say what it is, or points nowhere."""
 _Kept = dict[tuple[object, ...], Recognised]
 _MOST_KEPT = 8_192
 _LONGEST_KEPT = 300

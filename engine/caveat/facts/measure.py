@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from caveat.errors import UnitError
 from caveat.facts.values import Quantity
@@ -41,6 +42,7 @@ def unknown(fact: str, reason: str, inputs: tuple[str, ...] = (), basis: tuple[B
 ZERO = Fraction(0)
 
 
+@lru_cache(maxsize=8192)
 def base_interval(value: Quantity, unit: str, analyte: str | None = None, *, floor: bool = True) -> Interval:
     """The quantity as an interval in base units of `unit`.
 
@@ -62,6 +64,21 @@ def base_interval(value: Quantity, unit: str, analyte: str | None = None, *, flo
     )
 
 
+@lru_cache(maxsize=4096)
+def factor(unit: str, target: str, analyte: str | None) -> float | None:
+    """What a number in `unit` is multiplied by to be in base units of `target`; None when it does not fit."""
+    try:
+        own, wanted = parse_unit(unit), parse_unit(target)
+        if own.offset or wanted.offset:
+            return None
+        if own.dimension == wanted.dimension:
+            return float(own.factor)
+        return float(to_base(convert(1, own, wanted, analyte=analyte), wanted))
+    except UnitError:
+        return None
+
+
+@lru_cache(maxsize=8192)
 def own_interval(value: Quantity) -> tuple[Interval, Dimension]:
     """The quantity in base units of its own dimension. Raises UnitError when the unit is not known."""
     if not value.unit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ from caveat.errors import UnitError
 from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Observation
-from caveat.facts.measure import Measure, base_interval, unknown
+from caveat.facts.measure import Measure, base_interval, factor, unknown
 from caveat.facts.values import Quantity
 from caveat.findings.basis import Basis, Missing
 from caveat.intervals import Interval, hull, inside
@@ -48,18 +49,63 @@ def of_concept(chart: Chart, concept: str) -> list[Observed] | None:
     Where the record was found to be plain (`facts.quick`), the others are not looked at: nothing
     would come of them.
     """
-    memo = chart.memo
-    if "observed" in memo or "quick" not in memo or "odd" in memo:
+    if not _is_plain(chart):
         return observed(chart).get(concept)
     kept: dict[str, list[Observed]] = chart.once("observed singly", dict)
     if concept not in kept:
-        found: dict[str, list[Observed]] = {}
-        for name, value, at, source, path in chart.once("observed apart", lambda: _apart(chart)).get(
-            concept, ()
-        ):
-            _add(chart, found, name, value, at, source, path)
-        kept[concept] = found.get(concept, [])
+        kept[concept] = [_plainly(chart, row) for row in _rows(chart, concept)]
     return kept[concept] or None
+
+
+def newest_of(chart: Chart, concept: str) -> list[Observed] | None:
+    """Those values of a concept that may be the latest one; None when there is none."""
+    if not _is_plain(chart):
+        entries = observed(chart).get(concept)
+        return None if entries is None else _candidates(entries)
+    kept: dict[str, list[Observed]] = chart.once("observed newest", dict)
+    if concept not in kept:
+        rows = _rows(chart, concept)
+        chosen = frozenset(_newest([row[2] for row in rows]))
+        found = []
+        for place, row in enumerate(rows):
+            if place in chosen:
+                found.append(_plainly(chart, row))
+            elif not _is_checked(chart, row[0], row[1]):
+                _plainly(chart, row)  # something may have to be said of it
+        kept[concept] = found
+    return kept[concept] or None
+
+
+def dates_of(chart: Chart, concept: str) -> list[When]:
+    """The dates of all dated values of a concept, in the order of the record."""
+    if _is_plain(chart):
+        return [row[2] for row in _rows(chart, concept) if row[2] is not None]
+    return [entry.at for entry in of_concept(chart, concept) or () if entry.at is not None]
+
+
+def _is_plain(chart: Chart) -> bool:
+    """Whether the record was looked through (`facts.quick`) and nothing odd was found."""
+    memo = chart.memo
+    return "quick" in memo and "odd" not in memo and "observed" not in memo
+
+
+def _rows(chart: Chart, concept: str) -> Sequence[_Raw]:
+    return chart.once("observed apart", lambda: _apart(chart)).get(concept, ())
+
+
+def _plainly(chart: Chart, row: _Raw) -> Observed:
+    """One value of a plain record."""
+    found: dict[str, list[Observed]] = {}
+    _add(chart, found, *row, checked=_is_checked(chart, row[0], row[1]))
+    return found[row[0]][0]
+
+
+def _is_checked(chart: Chart, concept: str, value: Quantity | None) -> bool:
+    """Whether looking through a plain record has shown that the value is neither impossible nor unlikely."""
+    fact = number_fact(concept, chart.terminology)
+    if fact is None or value is None:
+        return fact is not None
+    return factor(value.unit, fact.unit, fact.analyte) is not None
 
 
 _Raw = tuple[str, Quantity | None, When | None, str | None, str]
@@ -151,6 +197,8 @@ def _add(
     at: When | None,
     source: str | None,
     path: str,
+    *,
+    checked: bool = False,
 ) -> None:
     trouble, interval, shown = "", None, "no value"
     fact = number_fact(concept, chart.terminology)
@@ -163,7 +211,7 @@ def _add(
         except UnitError as error:
             trouble = f"{shown}: {error}" if value.unit else f"{shown} has no unit"
         else:
-            impossible = _judge(chart, concept, fact.unit, interval, shown, path, at)
+            impossible = "" if checked else _judge(chart, concept, fact.unit, interval, shown, path, at)
             if impossible:
                 trouble, interval = impossible, None
     found.setdefault(concept, []).append(Observed(concept, shown, at, source, path, interval, trouble))
@@ -207,25 +255,28 @@ def latest(chart: Chart, concept: str, within: int | None = None) -> Measure:
     UNKNOWN, with the reason: none recorded, too old, undated where an age limit is asked, a unit
     that is missing or does not fit, an impossible value.
     """
-    entries = of_concept(chart, concept)
-    if not entries:
+    chosen = newest_of(chart, concept)
+    if not chosen:
         return unknown(concept, "not recorded")
-    return _combine(chart, concept, _candidates(entries), within)
+    return _combine(chart, concept, chosen, within)
 
 
 def _candidates(entries: list[Observed]) -> list[Observed]:
     """Those that may be the latest one."""
-    if len(entries) == 1:
-        return entries
-    newest = max((e.at.first for e in entries if e.at is not None), default=None)
+    return [entries[place] for place in _newest([entry.at for entry in entries])]
+
+
+def _newest(dates: Sequence[When | None]) -> list[int]:
+    """The places of those that may be the latest."""
+    newest = max((at.first for at in dates if at is not None), default=None)
     if newest is None:
-        return entries
-    chosen = [e for e in entries if e.at is None or e.at.last >= newest]
-    if len(chosen) > 1 and all(
-        e.at is not None and e.at.is_exact and e.at.instant is not None for e in chosen
-    ):
-        last = max(e.at.instant for e in chosen)  # type: ignore[union-attr, type-var]
-        chosen = [e for e in chosen if e.at.instant == last]  # type: ignore[union-attr]
+        return list(range(len(dates)))
+    chosen = [place for place, at in enumerate(dates) if at is None or at.last >= newest]
+    instants = [at.instant for place in chosen if (at := dates[place]) is not None and at.is_exact]
+    known = [instant for instant in instants if instant is not None]
+    if len(chosen) > 1 and len(known) == len(chosen):
+        last = max(known)
+        chosen = [place for place, instant in zip(chosen, known, strict=True) if instant == last]
     return chosen
 
 
@@ -288,10 +339,9 @@ def extreme(chart: Chart, concept: str, pick: str, within: int | None) -> Measur
 def time_since(chart: Chart, concept: str) -> Measure:
     """Time since the latest value of a concept, in seconds (base unit of time)."""
     name = f"{concept}_age"
-    entries = of_concept(chart, concept)
-    if not entries:
+    chosen = newest_of(chart, concept)
+    if not chosen:
         return unknown(name, f"no {concept} is recorded", (concept,))
-    chosen = _candidates(entries)
     if any(e.at is None for e in chosen):
         return unknown(name, "the value has no date", (concept,))
     first = min(e.at.first for e in chosen if e.at is not None)

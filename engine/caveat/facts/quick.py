@@ -14,36 +14,21 @@ from functools import lru_cache
 from math import nan
 from typing import Any
 
-from caveat.errors import UnitError
 from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Observation
-from caveat.facts.measure import base_interval
+from caveat.facts.measure import base_interval, factor
 from caveat.facts.numbers import WEIGHT_LIMIT_ADULT
 from caveat.facts.observed import STATED, concept_of, observed
 from caveat.facts.values import Quantity
 from caveat.intervals import Interval
-from caveat.units import convert, parse_unit, to_base
+from caveat.units import parse_unit
 
 MARGIN = 1e-9
 _MOST_SPANS = 2_048
 _MG_DL = float(parse_unit("mg/dL").factor)
 _KG = float(parse_unit("kg").factor)
 _ML_MIN = float(parse_unit("mL/min").factor)
-
-
-@lru_cache(maxsize=4096)
-def factor(unit: str, target: str, analyte: str | None) -> float | None:
-    """What a number in `unit` is multiplied by to be in base units of `target`; None when it does not fit."""
-    try:
-        own, wanted = parse_unit(unit), parse_unit(target)
-        if own.offset or wanted.offset:
-            return None
-        if own.dimension == wanted.dimension:
-            return float(own.factor)
-        return float(to_base(convert(1, own, wanted, analyte=analyte), wanted))
-    except UnitError:
-        return None
 
 
 Entry = tuple[Any, Quantity | None]

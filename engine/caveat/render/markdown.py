@@ -17,7 +17,9 @@ from caveat.render.clean import LONGEST, clean
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKUP: Final = re.compile(r"[&<>\\`*_\[\]|~$#{}^]")
 _HARMLESS: Final = re.compile(r"[^\W\d_](?:[^&<>\\`*_\[\]|~$#{}^/@.]|\.(?=[ \d]|\Z))*")
+_SUSPECT: Final = re.compile(r"[&<>\\`*_\[\]|~$#{}^/@]|\.(?![ \d]|\Z)")
 _FIRST: Final = re.compile(r"\A(?:[-+=:]|\d{1,9}(?=[.)](?:\s|\Z)))")
+_SLASHES: Final = re.compile("//+")
 _HOST: Final = re.compile(r"(www)\.", re.IGNORECASE)
 _DOMAIN: Final = re.compile(r"(?<=[^\W_])\.(?=[^\W\d_])|(?<=-)\.(?=[^\W\d_])")
 _MAIL: Final = re.compile(r"\s*@\s*")
@@ -33,7 +35,8 @@ def plain(text: str, limit: int = LONGEST) -> str:
     >>> plain("<b>warfarin</b> <0.3")
     '＜b>warfarin＜/b> <0.3'
     """
-    return _TAG.sub("＜", _visible(text, limit))
+    text = _visible(text, limit)
+    return _TAG.sub("＜", text) if "<" in text else text
 
 
 def escape(text: str, limit: int = LONGEST) -> str:
@@ -46,11 +49,13 @@ def escape(text: str, limit: int = LONGEST) -> str:
     '\\\\[x\\\\](http: \\\\/ \\\\/y\\\\.z) &lt;b&gt;'
     """
     text = _visible(text, limit)
+    if not text or (text[0].isalpha() and not _SUSPECT.search(text)):
+        return text
     if _HARMLESS.fullmatch(text):
         return text
     found = _MARKUP.sub(_escaped, text)
     found = _FIRST.sub(lambda m: m[0] + "\\" if m[0].isdigit() else "\\" + m[0], found)
-    found = found.replace("://", ": //").replace("//", "\\/ \\/")
+    found = _SLASHES.sub(lambda m: " ".join("\\/" for _ in m[0]), found.replace("://", ": //"))
     found = _HOST.sub(r"\1 \\.", found)
     found = _DOMAIN.sub(r"\\.", found)
     return _MAIL.sub(r" \\@ ", found).strip()
@@ -63,6 +68,8 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _visible(text: str, limit: int) -> str:
     """The text on one line with every character that does not show written out."""
+    if len(text) <= limit and text.isprintable():
+        return text.strip()
     text = clean(text, limit)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else _shown(c) for c in text)

@@ -110,9 +110,24 @@ def in_words(text: str) -> str:
 
 def basis_words(basis: Basis) -> str:
     """A fact with value, unit, date and source: "weight 70 kg · 2026-01-10 · Observation/9"."""
-    parts = [f"{fact_words(basis.fact)} {clean(basis.value)}"]
-    parts += [clean(part, 80) for part in (basis.at, basis.source) if part]
+    said = _said(basis)
+    parts = [said, *(clean(part, 80) for part in (basis.at, basis.source) if part and part not in said)]
     return " · ".join(parts)
+
+
+_YES: Final = {"true": "yes", "false": "no"}
+_STARTED: Final = ("since_start", "treatment_time")
+
+
+def _said(basis: Basis) -> str:
+    """The fact and its value: "alcohol use yes", "weight 70 kg", "started 2026-01-10"."""
+    value = clean(basis.value)
+    if basis.fact.removeprefix("order.") in _STARTED:
+        if value.startswith("start "):
+            return f"started {value.removeprefix('start ')}"
+        if value == "proposed":
+            return "proposed, not started"
+    return f"{fact_words(basis.fact)} {_YES.get(value, value)}"
 
 
 def counted(count: int, singular: str, plural: str = "") -> str:

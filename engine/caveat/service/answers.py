@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from caveat.service.live import Live
 from caveat.service.question import Answer, Judged, Question
 
+if TYPE_CHECKING:
+    from caveat.service.hooks.request import Call
+
 HOOKS: Final = ("patient-view", "order-select", "order-sign")
 
 
-def answer(question: Question, live: Live) -> Answer:
-    """The answer. Raises Refused for what is wrong with the question; anything else is a defect."""
+def answer(question: Question, live: Live, call: Call | None = None) -> Answer:
+    """The answer. Raises Refused for what is wrong with the question; anything else is a defect.
+
+    `call` is the body of a hook's question where it was just read: `Call.kept()`, which says the same.
+    """
     if question.kind in HOOKS:
         from caveat.service.hooks.answer import answer as of_hook
 
-        return of_hook(question, live)
+        return of_hook(question, live, call)
     if question.kind == "correction":
         from caveat.service.overrides.answer import answer as of_correction
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from caveat.service.answers import answer, failed
 from caveat.service.live import Live
@@ -15,23 +14,34 @@ from caveat.service.question import Answer, Question
 from caveat.service.state import State
 from caveat.service.store.base import AuditRefused, Caller
 
+if TYPE_CHECKING:
+    from caveat.service.hooks.request import Call
+
 SHARE: Final = 0.8
 """The part of the time a call may take that judging may use: the rest is for keeping and telling it."""
-STREAMED: Final = 1024 * 1024
-"""The same for a part of a stream, whose lines are many and small."""
 INLINE: Final = 64 * 1024
 """Bytes of a question up to which it is judged at once; a larger one does not hold up the others."""
+STREAMED: Final = 1024 * 1024
+"""The same for a part of a stream, where none of its lines is longer than INLINE."""
 
 
-async def ask(state: State, question: Question, caller: Caller, *, live: Live | None = None) -> Answer:
+async def ask(
+    state: State,
+    question: Question,
+    caller: Caller,
+    *,
+    live: Live | None = None,
+    call: Call | None = None,
+) -> Answer:
     """The answer, after it was kept in the audit trail.
 
     A failure of the check itself is an answer that says so. Raises Refused for what is wrong with
-    the question, and with 503 when nothing can be kept: what is not kept is not told.
+    the question, and with 503 when nothing can be kept: what is not kept is not told. `call` is the
+    body of a hook's question, where it was read before.
     """
     rules = live or state.holder.live
     began = perf_counter()
-    found = await _answered(state, question, rules)
+    found = await _answered(state, question, rules, call)
     microseconds = int((perf_counter() - began) * 1e6)
     try:
         kept = await state.store.record(
@@ -51,7 +61,7 @@ async def ask(state: State, question: Question, caller: Caller, *, live: Live | 
             (
                 Fault(
                     "audit-refused",
-                    "the database is away and the spool is full",
+                    "the database is away, and the spool is full or cannot be written",
                     hint="Review by hand until the database is back",
                 ),
             ),
@@ -61,13 +71,20 @@ async def ask(state: State, question: Question, caller: Caller, *, live: Live | 
     return found
 
 
-async def _answered(state: State, question: Question, live: Live) -> Answer:
+def _is_short(question: Question, size: int) -> bool:
+    """Whether it is judged at once, in the event loop."""
+    if question.kind != "stream" or size <= INLINE:
+        return question.kind != "what-if" and size <= INLINE
+    return size <= STREAMED and max(map(len, question.body.split(b"\n"))) <= INLINE
+
+
+async def _answered(state: State, question: Question, live: Live, call: Call | None) -> Answer:
     size = len(question.body) + sum(len(value) for _, value in question.fetched)
-    work = partial(answer, question, live)
+    work = partial(answer, question, live, call)
     try:
-        if question.kind != "what-if" and size <= (STREAMED if question.kind == "stream" else INLINE):
+        if _is_short(question, size):
             return work()
-        return await asyncio.wait_for(asyncio.to_thread(work), state.config.limits.seconds * SHARE)
+        return await state.aside.run(work, state.config.limits.seconds * SHARE)
     except Refused:
         raise
     except TimeoutError:

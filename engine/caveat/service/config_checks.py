@@ -54,6 +54,15 @@ def _issuers(config: Config, to: Checker) -> None:
             "Every call would be refused.",
             "List who may call: `issuers: [{iss: https://ehr.example.org, jwks: ehr.jwks.json}]`.",
         )
+    shared = [number for number, one in enumerate(config.trust.issuers) if one.tenant is None]
+    if len({config.trust.issuers[number].iss for number in shared}) > 1:
+        to.warning(
+            "S008",
+            "several issuers without a tenant",
+            ("trust", "issuers", shared[1]),
+            "They share patients: patient 1 of the one is patient 1 of the other, overrides included.",
+            "Give each its `tenant:`, and the same only to those that number patients alike.",
+        )
     seen: dict[str, int] = {}
     for number, issuer in enumerate(config.trust.issuers):
         where: Where = ("trust", "issuers", number)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
+from threading import Lock
 from typing import Any, Final, TextIO
 
 FIELDS: Final = frozenset(
@@ -20,7 +22,7 @@ def logger(level: str = "info", stream: TextIO | None = None) -> Any:
     import structlog
 
     return structlog.wrap_logger(
-        structlog.PrintLogger(stream or sys.stderr),
+        Lines(stream or sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -29,6 +31,25 @@ def logger(level: str = "info", stream: TextIO | None = None) -> Any:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
+
+
+class Lines:
+    """Writes each line whole, in one piece, so that those of several workers and threads do not mix.
+
+    Where nothing can be written any more (a pipe whose reader has gone, a full disk) the line is lost
+    and the call goes on.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._lock = stream, Lock()
+
+    def msg(self, message: str) -> None:
+        """One line."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(f"{message}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = msg
 
 
 def _listed(logger: Any, name: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:

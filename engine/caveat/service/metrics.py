@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -145,26 +146,34 @@ class Metrics:
         self._write("histogram", name, f"{name}_sum", seconds, labels)
 
     def _write(self, sort: str, name: str, sample: str, count: float, labels: dict[str, str]) -> None:
-        from prometheus_client.mmap_dict import mmap_key
-
         file = self._file(sort)
-        key = mmap_key(name, sample, list(labels), list(labels.values()), HELP[name])
+        key = _key(name, sample, tuple(labels.items()))
         value = self._sums.get(key, 0.0) + count
         self._sums[key] = value
         file.write_value(key, value, 0.0)
 
     def _file(self, sort: str) -> Any:
         """The file of this process; a process that was forked off begins one of its own."""
-        from prometheus_client.mmap_dict import MmapedDict
-
         if os.getpid() != self._pid:
             self._pid, self._files, self._sums, self._begun = os.getpid(), {}, {}, set()
         if sort not in self._files:
+            from prometheus_client.mmap_dict import MmapedDict
+
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self._folder / f"{sort}_{self._pid}_{id(self):x}.db"
             path.unlink(missing_ok=True)
             self._files[sort] = MmapedDict(str(path))  # type: ignore[no-untyped-call]
         return self._files[sort]
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str, sample: str, labels: tuple[tuple[str, str], ...]) -> str:
+    from prometheus_client.mmap_dict import mmap_key
+
+    key: str = mmap_key(
+        name, sample, [label for label, _ in labels], [said for _, said in labels], HELP[name]
+    )
+    return key
 
 
 _GRADED: Final = {"fires": "caveat_alerts", "cannot-assess": "caveat_cannot_assess"}

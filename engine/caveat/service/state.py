@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from caveat.service.aside import Aside
 from caveat.service.config import Config
 from caveat.service.live import Holder
 from caveat.service.question import Site
@@ -37,6 +38,7 @@ class State:
     site: Site
     log: Any = field(repr=False, default=None)
     reloader: Reloader | None = None
+    aside: Aside = field(default_factory=Aside, repr=False)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -60,6 +62,7 @@ class State:
             await self.fetcher.close()
             await self.store.close()
             self.metrics.close()
+            self.aside.close()
 
     def at(self) -> str:
         """The instant as ISO text in UTC with milliseconds."""

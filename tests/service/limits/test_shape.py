@@ -161,3 +161,16 @@ def test_too_many_entries_are_refused() -> None:
             }
         ],
     }
+
+
+@given(value=values, limit=st.integers(0, 12), indent=st.sampled_from([None, 1]))
+def test_no_body_is_let_off_being_counted_that_has_too_many(
+    value: Any, limit: int, indent: int | None
+) -> None:
+    bundle = {"resourceType": "Bundle", "entry": value if isinstance(value, list) else [value]}
+    body = json.dumps({"prefetch": {"a": bundle, "b": bundle}}, indent=indent).encode()
+    if count_entries(body) <= limit:
+        check_json(body, 40, limit)
+    else:
+        with pytest.raises(Refused):
+            check_json(body, 40, limit)

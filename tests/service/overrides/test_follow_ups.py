@@ -126,7 +126,7 @@ def test_without_a_record_only_the_day_is_known() -> None:
     (open_,) = unseen([promise()], "2026-02-01")
     (due,) = unseen([promise()], "2026-02-02")
     assert (open_.state, due.state) == ("open", "overdue")
-    assert due.text.endswith("is past; whether it was done is not known without a record")
+    assert due.text.endswith("; that day is past, and without a record it is not known whether it was done")
 
 
 def test_facts_that_can_be_promised(rules: Ruleset) -> None:

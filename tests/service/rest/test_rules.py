@@ -191,6 +191,13 @@ def test_readyz_says_whether_calls_are_answered(
     assert str(state.holder.live.rules.root) not in response.text
 
 
+def test_readyz_is_503_where_an_evaluation_was_just_refused(client: Any, state: State) -> None:
+    kept(state).state = {"database": "away", "spooled": 0, "spool_limit": 10, "refusing": True}
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["status"]) == (503, "refusing")
+    jsonschema.validate(response.json(), schema("ready"))
+
+
 def test_no_caller_is_needed_to_ask_how_it_is(state: State) -> None:
     from starlette.testclient import TestClient
 

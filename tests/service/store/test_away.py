@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from caveat.service.audit.verify import verify
+from caveat.service.store import chain
 from caveat.service.store.base import AuditRefused, StoreAway, Wanted
 from caveat.service.store.entry import entry_of
 from caveat.service.store.keys import Keys
 from caveat.service.store.migrate import upgrade
 from caveat.service.store.spool import HEADER, Spool
 from caveat.service.store.sql import SqlStore
+from caveat.service.store.writer import PROBE
 from service.store.making import (
     AT,
     CALLER,
@@ -277,6 +279,38 @@ def test_the_full_disk_of_a_database_is_away(tmp_path: Path) -> None:
 
     run(work())
     assert len(stored(tmp_path)) == 2
+
+
+def test_a_disk_that_is_full_for_database_and_spool_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database can be begun and read, so that nothing but a refused evaluation tells."""
+
+    async def work() -> None:
+        kept = store(tmp_path, **QUICK)
+        assert await record(kept) == "stored"
+        assert (await kept.ready())["database"] == "ok"
+
+        def full(*_: object) -> None:
+            raise StoreAway("the database is away (OperationalError SQLITE_FULL)")
+
+        def no_room(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "no room")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(chain, "append", full)
+            broken.setattr(os, "pwrite", no_room)
+            with pytest.raises(AuditRefused):
+                await record(kept)
+            await asyncio.sleep(PROBE * 2)
+            found = await kept.ready()
+            assert (found["database"], found["refusing"]) == ("away", True)
+        assert await record(kept) == "stored"
+        found = await kept.ready()
+        assert (found["database"], found.get("refusing")) == ("ok", None)
+        await kept.close()
+
+    run(work())
 
 
 def test_a_database_file_that_was_taken_away(tmp_path: Path) -> None:

@@ -33,6 +33,14 @@ SIDE: Final[dict[str, Callable[[Any], bool]]] = {
 }
 
 
+_PLAIN: Final = {
+    shape: name
+    for name, shape in READ.items()
+    if name not in SIDE and name != "OperationOutcome" and "medication" not in shape.__struct_fields__
+}
+"""Types of which every resource is kept as it is decoded."""
+
+
 class Request(msgspec.Struct):
     method: str | None = None
     url: str | None = None
@@ -69,12 +77,17 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A Bundle: its items in order, its type, and the pages it names."""
+    """A Bundle: its items in order, its type, and the pages it names.
+
+    `plain` says that each item is a resource that was read without mending, of a type that is neither
+    an OperationOutcome nor known in another version.
+    """
 
     items: list[Item]
     type: str | None = None
     here: str | None = None
     next: str | None = None
+    plain: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -122,6 +135,10 @@ def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(READ[kind])
 
 
+_FOUND: Final = "searchset"
+_NOTHING: Final = "an entry of what was found holds no resource"
+
+
 def bundle(data: bytes, *, depth: int = 0) -> Decoded:
     """Every resource of a Bundle, those of Bundles inside it too (answers to a batch of searches).
 
@@ -132,11 +149,20 @@ def bundle(data: bytes, *, depth: int = 0) -> Decoded:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _loose_bundle(data, depth)
     items = []
+    simple = True
     for number, entry in enumerate(found.entry or ()):
-        resource, request = entry.resource, entry.request
+        resource = entry.resource
+        kind = _PLAIN.get(type(resource))
+        if kind is not None:
+            items.append(Item(resource, kind, entry.fullUrl or "", f"entry[{number}].resource"))
+            continue
+        simple = False
+        request = entry.request
         if resource is None:
             if request is not None and request.method == "DELETE" and request.url:
                 items.append(Item(None, "", request.url, f"entry[{number}]", deleted=True))
+            elif found.type == _FOUND:
+                items.append(_broken(f"entry[{number}]", _NOTHING, entry.fullUrl))
             continue
         kind = _KINDS.get(type(resource))
         if kind is not None:
@@ -144,7 +170,7 @@ def bundle(data: bytes, *, depth: int = 0) -> Decoded:
         else:
             items.append(Item(None, type(resource).__name__[1:]))
     links = {link.relation: link.url for link in found.link or ()}
-    return Decoded(items, found.type, links.get("self"), links.get("next"))
+    return Decoded(items, found.type, links.get("self"), links.get("next"), simple)
 
 
 def _item(resource: msgspec.Struct, kind: str, url: str, path: str, mends: tuple[Mend, ...] = ()) -> Item:
@@ -186,6 +212,8 @@ def _loose_bundle(data: bytes, depth: int) -> Decoded:
             target = request.get("url") if isinstance(request, dict) else None
             if isinstance(request, dict) and request.get("method") == "DELETE" and isinstance(target, str):
                 items.append(Item(None, "", target, place, deleted=True))
+            elif found.type == _FOUND:
+                items.append(_broken(place, _NOTHING, url))
             continue
         if isinstance(resource, dict) and resource.get("resourceType") == "Bundle" and depth < _DEEPEST:
             items.extend(bundle(orjson.dumps(resource), depth=depth + 1).items)

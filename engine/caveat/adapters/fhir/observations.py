@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from caveat.adapters.assemble import trusted
+from caveat.adapters.assemble import complete, trusted
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
 from caveat.adapters.fhir.answers import is_total
@@ -23,7 +23,49 @@ from caveat.units import parse_quantity
 _LEFT_OUT: Final = frozenset(("entered-in-error", "cancelled"))
 _FINAL: Final = frozenset(("final", "amended", "corrected"))
 _NOT_FINAL: Final = frozenset(("registered", "preliminary", "unknown"))
+_ALL: Final = frozenset(Observation.model_fields)
 Bound = Callable[[Code], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the code of an observation says, where there is nothing odd about it."""
+
+    topic: str | None
+    unbound: tuple[str, str] | None
+    codes: tuple[Code, ...]
+    words: str | None
+
+
+@dataclass(slots=True)
+class Names:
+    """What each code of a record says: a record holds many results in few codes."""
+
+    bound: Bound | None
+    _known: dict[Any, Named | None] = field(default_factory=dict)
+
+    def of(self, concept: fhir.Concept | None) -> Named | None:
+        """What a code says; None for one that is missing, or of which something must be said."""
+        if concept is None:
+            return None
+        coding = concept.coding
+        if coding is not None and len(coding) == 1:
+            one = coding[0]
+            key: Any = (concept.text, one.system, one.code, one.display)
+        else:
+            key = (concept.text, *((one.system, one.code, one.display) for one in coding or ()))
+        if key not in self._known:
+            self._known[key] = _named(concept, self.bound)
+        return self._known[key]
+
+
+def _named(concept: fhir.Concept, bound: Bound | None) -> Named | None:
+    log = Ledger()
+    codes, words = values.codes(concept, log, ""), values.text(concept, log, "")
+    if log.notes or log.problems or not (codes or words):
+        return None
+    unbound = None if bound is None else first_unbound(concept, bound)
+    return Named(topic_of(concept), unbound, codes, words)
 
 
 class Unbound:
@@ -51,7 +93,7 @@ def observations(
     log: Ledger,
     path: str,
     identity: str | None,
-    bound: Bound | None,
+    names: Names,
     unbound: Unbound,
     said: Statements,
 ) -> list[Observation]:
@@ -59,6 +101,17 @@ def observations(
 
     Those that state a circumstance are entered in `said`; a context code is nothing else.
     """
+    if not resource.component:
+        named = names.of(resource.code)
+        if named is not None and named.topic is None:
+            if named.unbound is not None:
+                unbound.codes.add(named.unbound)
+                unbound.count += 1
+                return []
+            status = resource.status
+            if status in _FINAL:
+                return [_plain(resource, named, log, path, identity)]
+    bound = names.bound
     parts: list[tuple[Any, str, str | None]] = []
     components = resource.component
     if not components or _has_value(resource):
@@ -115,6 +168,33 @@ def observations(
         }
         found.append(trusted(Observation, fields))
     return found
+
+
+def _plain(
+    resource: fhir.Observation, named: Named, log: Ledger, path: str, identity: str | None
+) -> Observation:
+    """A final result of its own that states no circumstance."""
+    at = _time(resource, log, path)
+    answer: Coded | None = None
+    stated = resource.value_quantity
+    value = None if stated is None else values.plain_amount(stated)
+    if value is None:
+        value, answer = _value(resource, log, path)
+    return complete(
+        Observation,
+        {
+            "id": identity,
+            "concept": None,
+            "codes": named.codes,
+            "text": named.words,
+            "value": value,
+            "answer": answer,
+            "at": at,
+            "preliminary": False,
+            "source": path,
+        },
+        _ALL,
+    )
 
 
 def first_unbound(concept: fhir.Concept | None, bound: Bound) -> tuple[str, str] | None:

@@ -211,10 +211,10 @@ class _Reading:
 
     def _bundle(self, key: str, raw: bytes, head: _Head, asked: Query | None) -> None:
         found = decode.bundle(raw)
-        other = next((item for item in found.items if item.version), None)
+        other = None if found.plain else next((item for item in found.items if item.version), None)
         if other is not None:
             raise InputError(f"it holds a {other.kind} of FHIR {other.version}", code="fhir-version")
-        self.items += ((key, item) for item in found.items if not item.deleted)
+        self.items += [(key, item) for item in found.items if not item.deleted]
         if asked is None:
             self.keys[key] = Key("unasked", len(found.items))
             if found.next is not None:
@@ -239,14 +239,15 @@ class _Reading:
         doubtful = asked.count == len(counted) if total is None else total > len(counted)
         if found.next is None and not doubtful:
             return
-        if asked.newest and _newest_first(counted):
+        cut = found.next is not None or len(counted) >= (asked.count or 0)
+        if asked.newest and cut and _newest_first(counted):
             self.keys[key] = Key("newest", len(counted), "older results were not asked for")
             return
         self.lessen(key, "there is more than was given")
         message = f"a further page of {key} was not given"
         if found.next is None:
             message = f"{key} may hold more than the {len(counted)} results that were given"
-        if asked.newest:
+        if asked.newest and cut:
             message = f"{key} holds a part of the results, and they are not sorted newest first"
         self.log.problem("more-pages", message, f"prefetch.{key}")
 
@@ -257,7 +258,7 @@ class _Reading:
             if found.next is None and b'"next"' in raw:
                 message = f"a further page of a Bundle inside {key} was not given"
                 self.log.problem("more-pages", message, f"prefetch.{key}")
-        for item in found.items:
+        for item in () if found.plain else found.items:
             if item.resource is None:
                 if item.mends:
                     self.lessen(key, "an entry cannot be read")
@@ -326,15 +327,20 @@ def _sorted(reading: _Reading, drafts: Drafts, me: str) -> tuple[Part, _Whose]:
             del drafts.orders[place]
             log.problem("other-patient", f"a draft order {why}; it was not judged", item.path)
     replaced = drafts.names()
+    kinds = {name.partition("/")[0] for name in replaced}
+    names = whose.names
+    own: list[Item] = []
     for key, item in personal:
-        is_mine, why = whose.of(item.resource)
-        if not is_mine:
+        subject = getattr(item.resource, "subject", None)
+        is_mine = subject is not None and names.get(subject.reference) == me
+        if not is_mine and not whose.of(item.resource)[0]:
             strangers[key] = strangers.get(key, 0) + 1
-        elif replaced and f"{item.kind}/{getattr(item.resource, 'id', None)}" in replaced:
+        elif item.kind in kinds and f"{item.kind}/{getattr(item.resource, 'id', None)}" in replaced:
             log.note("draft-replaces", "a prefetched order is shown as its draft has it", f"prefetch.{key}")
         else:
-            mine.add(item)
-            part.items.append((item, mine))
+            own.append(item)
+    mine.extend(own)
+    part.items += [(item, mine) for item in own]
     for key, count in strangers.items():
         reading.lessen(key, "it holds resources of another patient")
         message = f"{key} holds resources that are not this patient's; they were not used"

@@ -12,7 +12,7 @@ from caveat.adapters.fhir.completeness import RANK, Completeness, days_of
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.folding import Folder
 from caveat.adapters.fhir.group import ORDERED, Part
-from caveat.adapters.fhir.observations import Bound, Unbound, observations
+from caveat.adapters.fhir.observations import Bound, Names, Unbound, observations
 from caveat.adapters.fhir.orders import order
 from caveat.adapters.fhir.problems import allergy, condition, no_known_allergies
 from caveat.adapters.fhir.procedures import procedure
@@ -42,6 +42,7 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
     _said_of_all(part, log)
     unbound = Unbound() if unbound is None else unbound
     said, complete, folder = Statements(), Completeness(), Folder()
+    names = Names(bound)
     named: set[str] = set()
     procedures: list[Condition] = []
     lists: dict[str, list[Any]] = {"conditions": [], "allergies": [], "observations": []}
@@ -56,7 +57,7 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
             if found is not None:
                 folder.add(found, resource, index)
         elif item.kind == "Observation":
-            lists["observations"] += observations(resource, log, path, resource.id, bound, unbound, said)
+            lists["observations"] += observations(resource, log, path, resource.id, names, unbound, said)
         elif item.kind == "Condition":
             problem = condition(resource, log, path, resource.id)
             if problem is not None:
@@ -212,10 +213,18 @@ def _current(part: Part, log: Ledger) -> list[tuple[_Entry, str]]:
 
     Entries that share an id, differ and cannot be put in order are all kept: none may be lost.
     """
-    by_name: dict[str, list[_Entry]] = {}
+    named: list[str] = []
     for number, entry in enumerate(part.items):
-        identity = getattr(entry[0].resource, "id", None)
-        name = f"{entry[0].kind}/{identity}" if identity else f"{entry[0].kind}[{number}]"
+        item = entry[0]
+        identity = getattr(item.resource, "id", None)
+        named.append(f"{item.kind}/{identity}" if identity else f"{item.kind}[{number}]")
+    if len(set(named)) == len(named):
+        return [
+            (entry, name if len(name) < 200 else name[:200])
+            for entry, name in zip(part.items, named, strict=True)
+        ]
+    by_name: dict[str, list[_Entry]] = {}
+    for entry, name in zip(part.items, named, strict=True):
         by_name.setdefault(name, []).append(entry)
     found: list[tuple[_Entry, str]] = []
     for name, entries in by_name.items():

@@ -46,6 +46,10 @@ class Index:
         """Enters a resource under its full URL and its `Type/id`."""
         self._waiting.append(item)
 
+    def extend(self, items: Iterable[Item]) -> None:
+        """Enters several resources."""
+        self._waiting.extend(items)
+
     def _settle(self) -> None:
         waiting, self._waiting = self._waiting, []
         for item in waiting:

@@ -154,6 +154,17 @@ def amount(value: fhir.Amount | None, log: Ledger, path: str) -> Quantity | None
     return Quantity(size, unit, value.comparator)
 
 
+def plain_amount(value: fhir.Amount) -> Quantity | None:
+    """The quantity of which nothing is to be said, without a comparator; None for any other."""
+    size = value.value
+    if size is None or value.comparator is not None or not size.is_finite():
+        return None
+    if size and not -_WIDEST <= size.adjusted() <= _WIDEST:
+        return None
+    unit, other = unit_of(value.unit, value.system, value.code)
+    return Quantity(size, unit) if unit and other is None else None
+
+
 def span(value: fhir.Range | None, log: Ledger, path: str) -> Quantity | None:
     """A range as one quantity; with one end only, a quantity with `<=` or `>=`."""
     if value is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 from caveat.facts.derive.arithmetic import at_least_zero, lesser, multiply
 from caveat.intervals import Interval, hull
 
 
+@lru_cache(maxsize=4096)
 def daily_dose(
     *,
     dose: Interval,

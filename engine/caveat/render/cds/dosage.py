@@ -27,6 +27,12 @@ _ALSO: Final[tuple[str, ...]] = (
 _BOUNDS: Final = ("boundsDuration", "boundsRange", "boundsPeriod")
 _PERIODS: Final = {"/h": "h", "/d": "d", "/wk": "wk", "/mo": "mo", "/a": "a"}
 _WORDS: Final = {"h": "hour", "d": "day", "wk": "week", "mo": "month", "a": "year"}
+_STATUSES: Final = frozenset(
+    "active on-hold cancelled completed entered-in-error stopped draft unknown".split()
+)
+_INTENTS: Final = frozenset(
+    "proposal plan order original-order reflex-order filler-order instance-order option".split()
+)
 _UCUM: Final = "http://unitsofmeasure.org"
 
 
@@ -35,14 +41,14 @@ def with_dosage(
 ) -> dict[str, Any] | None:
     """The whole resource with the dose and frequency proposed; what is not proposed stays.
 
-    None where that cannot be said without doubt: a resource that is no MedicationRequest, several
+    None where that cannot be said without doubt: a resource that is no valid MedicationRequest, several
     dosage instructions, a quantity that is a range, a frequency that is no simple count a time, a
     null within the resource. Words that state the old dosage are taken away.
     """
     if resource.get("resourceType") != "MedicationRequest" or not (dose or frequency):
         return None
     whole = without_empty(resource)
-    if whole is None:
+    if whole is None or not _is_valid(whole):
         return None
     found = whole.get("dosageInstruction", [{}])
     if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], dict):
@@ -53,6 +59,13 @@ def with_dosage(
     except (UnitError, KeyError, TypeError, AttributeError, ValueError):
         return None
     return None if changed is None else {**whole, "dosageInstruction": [changed]}
+
+
+def _is_valid(resource: Mapping[str, Any]) -> bool:
+    """Whether it has what a MedicationRequest must have: what is lacking cannot be added for the client."""
+    named = "medicationCodeableConcept" in resource or "medicationReference" in resource
+    known = resource.get("status") in _STATUSES and resource.get("intent") in _INTENTS
+    return named and known and isinstance(resource.get("subject"), dict)
 
 
 def _instruction(old: dict[str, Any], dose: str | None, frequency: str | None) -> dict[str, Any] | None:

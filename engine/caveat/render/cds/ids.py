@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 
 def derived(base: str, *names: str) -> str:
     """A UUID that depends on the evaluation `base` and the names, and on nothing else."""
+    return str(uuid5(_space(base), "\0".join(names)))
+
+
+@lru_cache(maxsize=64)
+def _space(base: str) -> UUID:
     try:
-        space = UUID(base)
+        return UUID(base)
     except ValueError:
-        space = uuid5(NAMESPACE_URL, base)
-    return str(uuid5(space, "\0".join(names)))
+        return uuid5(NAMESPACE_URL, base)
 
 
 def card_id(base: str, finding: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Overridden(Protocol):
@@ -43,6 +45,8 @@ class CardView:
     `notices` are promises of clinicians that are overdue, in words.
     `references` are FHIR references by id of order or allergy, where the record has them. `codes`
     and `fact_codes` are the codes of ingredients and of facts (`render.cds.codes` gives both).
+    `known` keeps what comes of a rule whoever the patient is; one for all answers of the same rules
+    saves making it again.
     """
 
     base: str
@@ -67,3 +71,13 @@ class CardView:
     codes: Codes = field(default_factory=dict)
     fact_codes: Codes = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    known: MutableMapping[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def of_rule(self, what: str, rule: Any, build: Callable[[], T]) -> T:
+        """`build()`, made once a rule; it must rest on nothing but the rule and the sources."""
+        key = (what, rule.id)
+        found = self.known.get(key)
+        if found is None or found[0] is not rule or found[1] is not self.sources:
+            found = self.known[key] = (rule, self.sources, build())
+        made: T = found[2]
+        return made

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from caveat.render.words import counted
+
 PATIENT: Final = "urn:caveat:patient-hash"
 RULESET: Final = "urn:caveat:ruleset"
 KIND: Final = "urn:caveat:audit-kind"
@@ -66,7 +68,7 @@ def _said(row: Mapping[str, Any]) -> str:
     if not counts:
         return str(row["kind"])
     return (
-        f"{counts['patients']} patients, {counts['clear']} clear, {counts['alerts']} alerts, "
+        f"{counted(counts['patients'], 'patient')}, {counts['clear']} clear, {counts['alerts']} alerts, "
         f"{counts['cannot_assess']} could not be assessed, {counts['unrecognised']} unrecognised, "
         f"{counts['errors']} errors"
     )

@@ -44,9 +44,12 @@ class Concluded:
     matched: Matched
 
 
-def answer(question: Question, live: Live) -> Answer:
-    """The cards. Raises Refused for a call that cannot be answered."""
-    call = read(question.body)
+def answer(question: Question, live: Live, call: Call | None = None) -> Answer:
+    """The cards. Raises Refused for a call that cannot be answered.
+
+    `call` is the question's body where it was read before, as `Call.kept` has it.
+    """
+    call = read(question.body) if call is None else call
     drafts = read_drafts(call)
     if call.hook != "patient-view" and not drafts.concerned:
         return Answer(200, JSON, dump({"cards": []}), (Judged(call.patient, ()),))
@@ -122,6 +125,7 @@ def _view(question: Question, call: Call, record: Record, found: Concluded, live
         codes=ingredient_codes(rules),
         fact_codes=fact_codes(rules) if site.detected_issue else {},
         notices=_overdue(question, record, live),
+        known=rules.terminology.remember(("cards", rules.digest), dict),
     )
 
 
@@ -139,8 +143,9 @@ def _judged(call: Call, found: Concluded, made: Dealt) -> Judged:
     report = found.focused.report
     card_of = made.card_of
     overridden = {**found.matched.active, **found.matched.noted}
+    taken: dict[str, str] = {}
     findings = tuple(
-        _shown(finding, card_of, overridden)
+        _shown(finding, card_of, overridden, taken)
         for finding in report.findings
         if finding.status in _TOLD and finding.suppressed_by is None
     )
@@ -155,7 +160,12 @@ def _judged(call: Call, found: Concluded, made: Dealt) -> Judged:
     )
 
 
-def _shown(finding: Finding, card_of: Mapping[str, str], overridden: Mapping[str, Override]) -> Shown:
+def _shown(
+    finding: Finding,
+    card_of: Mapping[str, str],
+    overridden: Mapping[str, Override],
+    taken: dict[str, str],
+) -> Shown:
     name = finding.id
     override = overridden.get(name)
     return Shown(
@@ -168,5 +178,5 @@ def _shown(finding: Finding, card_of: Mapping[str, str], overridden: Mapping[str
         drugs=finding.drugs,
         card=card_of.get(name, ""),
         override=override.id if override is not None else "",
-        facts=deciding(finding) if finding.status is Status.FIRES else (),
+        facts=deciding(finding, taken) if finding.status is Status.FIRES else (),
     )

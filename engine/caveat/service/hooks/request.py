@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, cast
 
 import msgspec
@@ -67,6 +67,10 @@ class Call:
     prefetch: Mapping[str, bytes] = field(default_factory=dict)
     server: str | None = None
     token: Token | None = field(default=None, compare=False)
+
+    def kept(self) -> Call:
+        """The call as it is read from `question()`: without server and token, keys in their order."""
+        return replace(self, prefetch=dict(sorted(self.prefetch.items())), server=None, token=None)
 
     def question(self) -> bytes:
         """What is kept of the call: hook, context, prefetch and hookInstance, without any token.

@@ -15,6 +15,7 @@ from caveat.service.hooks.repeats import Repeats
 from caveat.service.hooks.request import SERVICE, Call, read
 from caveat.service.limits.shape import check_json
 from caveat.service.live import Live
+from caveat.service.plain_route import plain_route
 from caveat.service.problems import Fault, Refused
 from caveat.service.question import Answer, Override, Question
 from caveat.service.rest.media import media_type
@@ -41,7 +42,7 @@ def router(state: State) -> "APIRouter":
     """The routes, to be joined below the public URL."""
     from fastapi import APIRouter, Request, Response
 
-    routes = APIRouter(tags=["CDS Hooks"])
+    routes = APIRouter(tags=["CDS Hooks"], route_class=plain_route())
     discovery, repeats = Discovery(), Repeats()
 
     @routes.get(
@@ -72,7 +73,7 @@ def router(state: State) -> "APIRouter":
         asked = read(body, keys=discovery.keys(live))
         caller = _caller(request)
         question = await _question(state, live, asked, caller, repeats)
-        found = await ask(state, question, caller, live=live)
+        found = await ask(state, question, caller, live=live, call=asked.kept())
         _remember(state, asked, caller, found, repeats)
         headers = dict((*found.headers, (EVALUATION, question.id), (RULESET, live.rules.digest)))
         return Response(found.body, found.status, headers, found.media_type)

@@ -74,8 +74,8 @@ def unseen(overrides: Sequence[Override], day: str) -> tuple[Notice, ...]:
         if one.follow_up is None:
             continue
         overdue = day > one.follow_up.by
-        tail = " is past; whether it was done is not known without a record" if overdue else ""
-        text = f"{_promised(one)}{tail}"
+        past = "; that day is past, and without a record it is not known whether it was done"
+        text = f"{_promised(one)}{past if overdue else ''}"
         found.append(_made(one, "overdue" if overdue else "open", text))
     return _sorted(found)
 

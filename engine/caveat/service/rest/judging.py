@@ -67,7 +67,8 @@ def judged(report: Report, told: ReportJSON, past: Mapping[str, Override] = NOBO
     """
     plain: Mapping[str, Any] = told
     alerts = zip(told["alerts"], report.alerts, strict=True) if told["alerts"] else ()
-    facts = {one["id"]: deciding(finding) for one, finding in alerts}
+    taken: dict[str, str] = {}
+    facts = {one["id"]: deciding(finding, taken) for one, finding in alerts}
     return Judged(
         patient=told["patient"],
         findings=tuple(

@@ -174,6 +174,7 @@ class Calls:
         live = self._state.holder.live
         store = await self._state.store.ready()
         full = store.get("database") != "ok" and store.get("spooled", 0) >= store.get("spool_limit", 0)
+        full = full or bool(store.get("refusing"))
         status = "refusing" if full else "ready" if store.get("database") == "ok" else "degraded"
         found: dict[str, Any] = {"status": status, "ruleset": catalogue.ruleset(live), "store": store}
         reloader = self._state.reloader

@@ -15,6 +15,7 @@ from caveat.service.store import overriding
 from caveat.service.store.base import Caller, Said, StoreAway, Wanted
 from caveat.service.store.database import open_database
 from caveat.service.store.entry import Entry, entry_of
+from caveat.service.store.glance import Glance
 from caveat.service.store.keys import Keys
 from caveat.service.store.spool import Spool
 from caveat.service.store.writer import Item, Writer
@@ -41,6 +42,7 @@ class SqlStore:
         self._timeout = storing.timeout_seconds
         self._limit = storing.spool_records
         self._database = open_database(storing)
+        self._glance = Glance(self._database.file)
         self._spool = Spool(Path(storing.spool), storing.spool_records, self._keys, storing.timeout_seconds)
         self._writer = Writer(self._database, self._spool, self._keys, log)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="caveat-ask")
@@ -85,7 +87,7 @@ class SqlStore:
     async def overrides(self, patient: str, at: str, tenant: str = "") -> tuple[Override, ...]:
         """Overrides of a patient that hold at `at`; nobody's where there is no id. Raises StoreAway."""
         hashed = self._keys.patient(patient, tenant)
-        if not hashed:
+        if not hashed or (self._writer.is_reachable and self._glance.has_none(hashed)):
             return ()
         return await self._ask(
             lambda connection: overriding.active(connection, self._keys, hashed, at), writes=False
@@ -129,7 +131,8 @@ class SqlStore:
     async def ready(self) -> dict[str, Any]:
         """Whether evaluations go to the database now, and how much waits in the spool.
 
-        `away` has a `reason`, also while the database is back and the spool is still being stored.
+        `away` has a `reason`, also while the database is back and the spool is still being stored;
+        `refusing` stands where neither could be written a moment ago.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -139,7 +142,8 @@ class SqlStore:
             )
         except (OSError, TimeoutError):
             spooled, aside = -1, -1
-        away = self._writer.is_away
+        refusing = self._writer.is_refusing
+        away = self._writer.is_away or refusing
         found: dict[str, Any] = {
             "database": "away" if away else "ok",
             "spooled": spooled,
@@ -147,12 +151,16 @@ class SqlStore:
         }
         if away:
             found["reason"] = self._writer.reason or "the spool is being stored"
+        if refusing:
+            found["refusing"] = True
+            found["reason"] = "neither the database nor the spool can be written"
         if aside:
             found["spool_files_set_aside"] = aside
         return found
 
     async def close(self) -> None:
         """Finish what is being written."""
+        self._glance.close()
         await asyncio.to_thread(self._writer.close)
         self._pool.shutdown(wait=False, cancel_futures=True)
 

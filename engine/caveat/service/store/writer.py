@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Event, Lock, Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from caveat.errors import CaveatError
@@ -26,6 +27,8 @@ MOST: Final = 256
 """Entries of one transaction."""
 PROBE: Final = 0.25
 """Seconds between two looks for a database that is away."""
+REFUSING: Final = 10.0
+"""Seconds for which a refused evaluation counts: a disk that is full answers to all but the next write."""
 LEFTOVERS: Final = 30.0
 """Seconds between two looks for spool files of processes that died."""
 
@@ -94,6 +97,7 @@ class Writer:
         self._closing = False
         self._prepared = False
         self._identity: tuple[int, int] | None = None
+        self._refused_until = 0.0
         self._to_store, self._to_spool = Line(), Line()
         self._threads = [
             Thread(target=run, name=f"caveat-{name}", daemon=True)
@@ -124,6 +128,11 @@ class Writer:
     def is_reachable(self) -> bool:
         """Whether the database answered when it was last asked, the spool drained or not."""
         return not self.reason
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether an evaluation could be kept nowhere, these last seconds, and none was kept since."""
+        return monotonic() < self._refused_until
 
     def put(self, item: Item) -> None:
         """Keep an item; its future says `stored` or `spooled`, or raises AuditRefused."""
@@ -174,6 +183,7 @@ class Writer:
         except Exception as error:
             self._store_singly(items, error)
         else:
+            self._refused_until = 0.0
             _tell(items, "stored")
 
     def _store_singly(self, items: list[Item], error: Exception) -> None:
@@ -203,6 +213,7 @@ class Writer:
             try:
                 kept = self.spool.append([item.entry for item in ready]) if ready else 0
             except AuditRefused as error:
+                self._refused_until = monotonic() + REFUSING
                 _tell(ready, error)
                 self._say("error", "spool-unwritable")
                 continue
