@@ -4,6 +4,7 @@
 # make bench    measure, and write benchmarks/RESULTS.md        make bench-quick   a small run, nothing written
 # make bench-cohort   measure cohorts, and write benchmarks/COHORTS.md
 # make bench-service   load on the service, and write benchmarks/SERVICE.md (ARGS="--soak 5" for a shorter soak)
+# make knowledge-report   write rulesets/REPORT.md (ARGS=--mutants also breaks every rule on purpose)
 # make durable  try again to install the durable evaluator      make spark   the same for Spark      make clean
 # PYTHON=python3.12 picks the interpreter; the environment is .venv, made once.
 
@@ -13,7 +14,7 @@ JOBS ?= auto
 environment = @PYTHON="$(PYTHON)" scripts/environment.sh
 bin = .venv/bin
 
-.PHONY: screen test lint format bench bench-quick bench-cohort bench-service durable spark clean
+.PHONY: screen test lint format bench bench-quick bench-cohort bench-service knowledge-report durable spark clean
 .DEFAULT_GOAL := screen
 
 screen:
@@ -46,6 +47,10 @@ bench-cohort:
 bench-service:
 	$(environment) bench
 	@$(bin)/python -m benchmarks.service $(ARGS)
+
+knowledge-report:
+	$(environment) test
+	@$(bin)/python -m scripts.knowledge_report $(ARGS)
 
 durable spark:
 	$(environment) $@

@@ -167,7 +167,7 @@ def ingredients(row: Row, terminology: Terminology) -> tuple[tuple[str, ...], st
 
 
 def _second(ingredient: str, twice: set[str], terminology: Terminology) -> bool:
-    """Whether the table is a second source of an ingredient: it names it twice, and the first is not the VA."""
+    """Whether the table is a second source: it names the ingredient twice, and the first is not the VA."""
     return ingredient in twice and terminology.ingredient(ingredient).source != VA
 
 

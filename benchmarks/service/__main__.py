@@ -126,44 +126,61 @@ def order_selects(sizes: Sizes, folder: Path) -> Section:
 
 
 def streams(sizes: Sizes, folder: Path) -> Section:
-    """Records a second of one NDJSON stream."""
-    import http.client
-
-    lines = [native(seed) for seed in range(sizes.records)]
-    body = b"".join(lines)
+    """Records a second of one NDJSON stream, by how many of the patients a rule has something to say of."""
     section = Section(
         "REST stream",
-        f"`POST /v1/screen` with {len(lines):,} native records of {len(body) / len(lines):.0f} bytes as "
-        "NDJSON, one report a record; kept in the audit trail in chunks before they are sent. One worker.",
+        f"`POST /v1/screen` with {sizes.records:,} native records as NDJSON, one report a record; kept in "
+        "the audit trail in chunks before they are sent. One worker. The aim is judged where 1 in 100 "
+        "patients takes baclofen, as in the generated cohort of COHORTS.md; alerts are what takes time.",
     )
-    rates = []
+    rows, best = [], {}
     with served(folder / "stream") as service:
-        for _ in range(sizes.rounds):
-            began = time.perf_counter()
-            connection = http.client.HTTPConnection(service.host, service.port, timeout=600)
-            connection.putrequest("POST", SCREEN)
-            connection.putheader("Content-Type", "application/x-ndjson")
-            connection.putheader("Content-Length", str(len(body)))
-            connection.putheader("Authorization", service.token(SCREEN))
-            connection.endheaders()
-            # reports come while records are sent, and are held back until they are read
-            sending = threading.Thread(target=connection.sock.sendall, args=(body,))
-            sending.start()
-            answer = connection.getresponse()
-            told = answer.read()
-            sending.join()
-            took = time.perf_counter() - began
-            if answer.status != 200 or told.count(b"\n") != len(lines) + 1:
-                raise RuntimeError(f"{answer.status}: {told[:200]!r} and {told.count(b'x')}")
-            rates.append(len(lines) / took)
-            connection.close()
-    section.tables.append(
-        table(("", "records/s"), [(f"round {i + 1}", f"{rate:,.0f}") for i, rate in enumerate(rates)])
-    )
+        for share in (0.01, 0.3):
+            lines = [native(seed, share) for seed in range(sizes.records)]
+            rates = sorted((_streamed(service, lines) for _ in range(sizes.rounds)), reverse=True)
+            best[share] = rates[0]
+            others = ", ".join(f"{rate:,.0f}" for rate in rates[1:])
+            size = sum(map(len, lines)) / len(lines)
+            rows.append(
+                (
+                    f"{share:.0%} take baclofen, {size:,.0f} bytes a record",
+                    f"{rates[0]:,.0f}" + (f" ({others})" if others else ""),
+                )
+            )
+    section.tables.append(table(("", "records/s"), rows))
     section.aims.append(
-        Aim("REST stream: at least 5,000 native records/s", f"{max(rates):,.0f}/s", max(rates) >= 5000)
+        Aim(
+            "REST stream: at least 5,000 native records/s",
+            f"{best[0.01]:,.0f}/s ({best[0.3]:,.0f}/s where 3 in 10 take baclofen)",
+            best[0.01] >= 5000,
+        )
     )
     return section
+
+
+def _streamed(service: Served, lines: Sequence[bytes]) -> float:
+    """Records a second of one stream; every record must have its line, and the trailer must be there."""
+    import http.client
+
+    body = b"".join(lines)
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection(service.host, service.port, timeout=600)
+    connection.putrequest("POST", SCREEN)
+    connection.putheader("Content-Type", "application/x-ndjson")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.putheader("Authorization", service.token(SCREEN))
+    connection.endheaders()
+    # reports come while records are sent, and are held back until they are read
+    sending = threading.Thread(target=connection.sock.sendall, args=(body,))
+    sending.start()
+    answer = connection.getresponse()
+    told = answer.read()
+    sending.join()
+    took = time.perf_counter() - began
+    connection.close()
+    if answer.status != 200 or told.count(b"\n") != len(lines) + 1:
+        raise RuntimeError(f"{answer.status}: {told[:200]!r}")
+    return len(lines) / took
 
 
 def starts(sizes: Sizes, folder: Path) -> Section:

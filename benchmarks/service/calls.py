@@ -93,11 +93,11 @@ def order_select(seed: int, size: int = 20_000) -> bytes:
     return body
 
 
-def native(seed: int) -> bytes:
-    """One native record as a line of NDJSON."""
+def native(seed: int, baclofen: float = 0.01) -> bytes:
+    """One native record as a line of NDJSON; `baclofen` is the share of patients who take it."""
     draw = random.Random(seed)
     taking = draw.sample(MEDICINES[:-1], draw.randint(2, 8))
-    if draw.random() < 0.3:
+    if draw.random() < baclofen:
         taking.append(BACLOFEN)
     orders = [
         {

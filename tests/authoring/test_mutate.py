@@ -258,3 +258,49 @@ def test_shipped_rules_leave_no_survivor(rulesets_dir: Path) -> None:
     found = run(rulesets_dir, load(rulesets_dir, cache=False))
     assert found.total > 500
     assert found.ok, str(found)
+
+
+@pytest.mark.parametrize(
+    ("target", "made"),
+    [
+        ("at_least: 1", False),
+        ("above: 0", False),
+        ("below: 1", False),
+        ("at_most: 0", False),
+        ("at_least: 2", True),
+        ("at_most: 1", True),
+        ("above: 1", True),
+    ],
+)
+def test_what_is_counted_is_changed_only_where_one_and_two_differ(
+    tmp_path: Path, target: str, made: bool
+) -> None:
+    when = f"{{count: {{of: {{ingredient: baclofen}}, by: order, {target}}}}}"
+    write(tmp_path, {"topic/a.rules.yaml": rules_file(rule("baclofen.topic.one", when))})
+    rules = load(tmp_path, cache=False).program.rules
+    assert ("when:by" in {mutant.id for mutant in mutants(rules[0], vocabulary(rules))}) is made
+
+
+def test_nothing_is_broken_while_a_case_fails(tmp_path: Path) -> None:
+    found = report(tmp_path, COMPLETE | {"at": (COMPLETE["at"][0], "fires")})
+    assert not found.ok
+    assert found.total == 0
+    (problem,) = found.problems
+    assert problem.code == "C068"
+    assert "'at' fails before anything is broken" in str(problem)
+
+
+def test_a_ruleset_is_broken_with_its_own_words(tmp_path: Path) -> None:
+    routes = ("oral", "intrathecal"), ("oral", "topical")
+    files = {}
+    for number, pair in enumerate(routes):
+        texts = [
+            rule(f"baclofen.topic.r{number}-{route}", f"{{order: {{route: {route}}}}}") for route in pair
+        ]
+        files[f"set{number}/a.rules.yaml"] = rules_file("".join(texts))
+    write(tmp_path, files)
+    survivors = {(s.rule, s.id) for s in run(tmp_path, load(tmp_path, cache=False)).survivors}
+    assert ("baclofen.topic.r0-oral", "when:add-intrathecal") in survivors
+    assert ("baclofen.topic.r1-oral", "when:add-topical") in survivors
+    assert ("baclofen.topic.r0-oral", "when:add-topical") not in survivors
+    assert ("baclofen.topic.r1-oral", "when:add-intrathecal") not in survivors

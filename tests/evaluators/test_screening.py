@@ -297,3 +297,19 @@ def test_a_birth_date_that_cannot_be_is_an_error_though_no_rule_asks_the_age(eva
         assert [error.code for error in report.errors] == errors
         assert [note.code for note in report.notes] == notes
         assert report.is_clear is not bool(errors)
+
+
+def test_an_egfr_is_shown_as_people_write_it() -> None:
+    data = {
+        "id": "p",
+        "sex": "female",
+        "age": "70 a",
+        "orders": [
+            {"id": "o1", "text": "metformin 500 mg tablet", "status": "active", "start": "2025-06-01"}
+        ],
+        "observations": [{"concept": "egfr", "value": "25 mL/min/{1.73_m2}", "at": "2026-01-01"}],
+    }
+    found = screen(patients.patient(data), load(), as_of="2026-01-15")
+    summaries = [alert.summary for alert in found.alerts]
+    assert any("25 mL/min/1.73 m²" in text for text in summaries), summaries
+    assert not any("{" in text for text in summaries)

@@ -14,7 +14,7 @@ from caveat.evaluators.screen import ordinal
 from caveat.facts.patient import Patient
 from caveat.rules.diagnostics import Path, Place, Problems, did_you_mean
 from caveat.rules.expression import Strict
-from caveat.rules.folder import CASES, RULES
+from caveat.rules.folder import CASES, RULES, files_below
 from caveat.rules.parse import parse
 from caveat.rules.source import Source, read_source
 
@@ -76,7 +76,7 @@ class PlacedCase:
 def case_files(root: FilePath) -> list[FilePath]:
     """Every cases file below `root`; of a single rules or cases file, the one that belongs to it."""
     if root.is_dir():
-        return sorted(root.rglob(f"*{CASES}"))
+        return files_below(root, f"*{CASES}")
     beside = root.with_name(root.name.removesuffix(RULES) + CASES) if root.name.endswith(RULES) else root
     return [beside] if beside.is_file() else []
 

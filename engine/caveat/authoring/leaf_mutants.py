@@ -82,12 +82,21 @@ def changed(leaf: Leaf, words: Vocabulary) -> Iterator[Change]:
         for name, factor in (("x2", Fraction(2)), ("half", Fraction(1, 2)), ("x1000", Fraction(THOUSAND))):
             yield f"step-{name}", f"step {leaf.shown} {name}", replace(leaf, step=_scaled(leaf.step, factor))
     elif isinstance(leaf, nodes.CountLeaf):
-        other = "order" if leaf.by == "ingredient" else "ingredient"
-        yield "by", f"by {leaf.by} became by {other}", replace(leaf, by=other)
+        if _asks_more_than_whether(leaf.target):
+            other = "order" if leaf.by == "ingredient" else "ingredient"
+            yield "by", f"by {leaf.by} became by {other}", replace(leaf, by=other)
     elif isinstance(leaf, nodes.SumLeaf):
         yield from _weights(leaf)
     if isinstance(leaf, (nodes.OrderIsLeaf, nodes.OrderNumberLeaf)) and leaf.which == 1:
         yield "which", "other became order", replace(leaf, which=0)
+
+
+def _asks_more_than_whether(target: Interval) -> bool:
+    """Whether a count tells one from two; if not, orders and ingredients in scope come to the same."""
+    low, high = target.low, target.high
+    some = high is None and (low is None or low < 1 or (low == 1 and not target.low_open))
+    none = high is not None and (high < 1 or (high == 1 and target.high_open))
+    return not some and not none
 
 
 def _range(leaf: Ranged) -> Iterator[Change]:

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from caveat.authoring.case_files import shown
 from caveat.authoring.cases import differences, read_all
+from caveat.authoring.leaf_mutants import Vocabulary
 from caveat.authoring.mutants import Mutant, mutants, vocabulary
 from caveat.authoring.placing import Spot, spots
 from caveat.authoring.prepared import Prepared, prepare
@@ -133,7 +134,7 @@ def run(root: str | FilePath, rules: Ruleset, only: str | None = None) -> Mutati
     texts = read_texts(root)
     placed = {item.rule.id: item for item in texts.rules}
     argued = _argued(root, problems)
-    words = vocabulary(rules.program.rules)
+    words = _words(rules.program.rules)
     found: list[RuleMutants] = []
     for rule in rules.program.rules:
         if only is not None and only not in rule.id:
@@ -141,14 +142,42 @@ def run(root: str | FilePath, rules: Ruleset, only: str | None = None) -> Mutati
         where = spots(placed[rule.id], rules.terminology, rule.subject) if rule.id in placed else ()
         fallback = placed[rule.id].place("id") if rule.id in placed else Place(rule.place)
         ready = prepare(cases, rule, rules.terminology)
+        failing = [case for case in ready if not _holds(rule, rule, case)]
+        for case in failing:
+            problems.add(
+                "C068",
+                f"case {case.placed.case.id!r} fails before anything is broken",
+                case.placed.place,
+                why="A case that fails would count as killing every mutant.",
+                hint="Run caveat test and mend the case or the rule first.",
+                rule=rule.id,
+            )
+        if failing:
+            found.append(RuleMutants(rule.id, 0, (), cases=len(ready)))
+            continue
         mine = {key: place for (name, key), place in argued.items() if name == rule.id}
-        found.append(_rule(rule, mutants(rule, words), ready, where, fallback, mine, problems))
+        found.append(
+            _rule(rule, mutants(rule, words[_ruleset(rule)]), ready, where, fallback, mine, problems)
+        )
     known = {rule.id for rule in rules.program.rules}
     for (name, _), place in argued.items():
         if name not in known:
             hint = did_you_mean(name, known)
             problems.add("C020", f"unknown rule {name!r}", place, why="No rule has that id.", hint=hint)
     return MutationReport(tuple(found), tuple(problems.found))
+
+
+def _words(rules: tuple[CompiledRule, ...]) -> dict[str, Vocabulary]:
+    """What each ruleset names: its rules are changed to values of their own kin, whatever lies beside it."""
+    kin: dict[str, list[CompiledRule]] = {}
+    for rule in rules:
+        kin.setdefault(_ruleset(rule), []).append(rule)
+    return {name: vocabulary(tuple(its)) for name, its in kin.items()}
+
+
+def _ruleset(rule: CompiledRule) -> str:
+    """The folder that a rule stands in, or nothing for the folder that was given."""
+    return rule.place.rpartition("/")[0]
 
 
 def _rule(

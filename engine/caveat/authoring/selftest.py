@@ -40,7 +40,8 @@ class MustFire(Strict):
     """One item: `rule` must alert on the record `given`, or on every two orders of `pair`.
 
     `tier` is the quietest tier and `severity` the mildest severity that are enough. A pair without a
-    `rule` takes any alert that is about both ingredients.
+    `rule` takes any alert that is about both ingredients. `no_rule` says why no rule is written for the
+    item yet: it is judged and shown as such, and neither holds nor fails.
     """
 
     id: Annotated[str, Field(min_length=1)]
@@ -49,6 +50,7 @@ class MustFire(Strict):
     severity: SeverityName = SEVERITIES[-1]
     given: dict[str, Any] = Field(default_factory=dict)
     pair: PairScope | None = None
+    no_rule: Annotated[str, Field(min_length=1)] | None = None
     note: str | None = None
 
     @model_validator(mode="after")
@@ -80,16 +82,24 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A record on which it did not come out. `by_site` says that a named decision of the site is why."""
+    """A record on which it did not come out.
+
+    `by_site` says that a named decision of the site is why, `silent` that it was judged and did not
+    alert as it must.
+    """
 
     subject: str
     why: str
     by_site: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What one item came to: how many records were judged, the quietest tier that came, what failed."""
+    """What one item came to: how many records were judged, the quietest tier that came, what failed.
+
+    `no_rule` is why no rule is written for it yet.
+    """
 
     item: str
     rule: str
@@ -98,6 +108,12 @@ class Proof:
     checked: int
     failures: tuple[Failure, ...]
     place: str
+    no_rule: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a rule is still to be written, as the item says."""
+        return bool(self.no_rule and self.failures) and all(failure.silent for failure in self.failures)
 
     @property
     def ok(self) -> bool:
@@ -170,9 +186,13 @@ def _prove(rules: Ruleset, placed: Placed, every: bool) -> Proof:
     except (CaveatError, ValidationError) as error:
         why = str(error) if isinstance(error, CaveatError) else _unfit(error)
         failures.append(Failure("the item", f"cannot be run: {why}"))
+    if item.no_rule and every and checked and not failures:
+        failures.append(Failure("the item", "every record alerts as it must: take no_rule out"))
     quietest = max(came, key=lambda tier: _LOUD[tier]) if came else ""
     rule = item.rule or "any rule on both"
-    return Proof(item.id, rule, item.tier, quietest, checked, tuple(failures), placed.place)
+    return Proof(
+        item.id, rule, item.tier, quietest, checked, tuple(failures), placed.place, item.no_rule or ""
+    )
 
 
 def _unfit(error: ValidationError) -> str:
@@ -236,11 +256,11 @@ def _judged(
     if _LOUD[best.tier] > _LOUD[item.tier]:
         named = next((c for c in changes if c.kind in ("tier", "severity")), None)
         why = _named(named) if named else f"policy {rules.policy} gives {best.severity} this tier"
-        return Failure(subject, f"alerts as {best.tier} only: {why}", named is not None), best.tier
+        return Failure(subject, f"alerts as {best.tier} only: {why}", named is not None, True), best.tier
     if not at_or_above(best.severity, item.severity):
         named = next((c for c in changes if c.kind == "severity"), None)
         why = _named(named) if named else "so the rule is written"
-        return Failure(subject, f"alerts as {best.severity} only: {why}", named is not None), best.tier
+        return Failure(subject, f"alerts as {best.severity} only: {why}", named is not None, True), best.tier
     return None, best.tier
 
 
@@ -260,7 +280,8 @@ def _silent(report: Report, item: MustFire, subject: str, rules: Ruleset) -> Fai
         names = ", ".join(u.text for u in report.unrecognised[:_SHOWN])
         return Failure(subject, f"not recognised: {names}")
     tail = f" ({len(off)} rules are disabled by overlay {rules.overlay})" if off and item.rule is None else ""
-    return Failure(subject, "does not alert: the rule is not met" if item.rule else f"no rule alerts{tail}")
+    why = "does not alert: the rule is not met" if item.rule else f"no rule alerts{tail}"
+    return Failure(subject, why, silent=True)
 
 
 def _instead(found: Finding) -> str:
@@ -302,5 +323,5 @@ def _screened(facts: dict[str, Any], rules: Ruleset, as_of: str) -> Report:
 
 
 def failed(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
-    """The items that do not hold."""
-    return tuple(proof for proof in proofs if not proof.ok)
+    """The items that do not hold, without those whose rule is still to be written."""
+    return tuple(proof for proof in proofs if not proof.ok and not proof.waits)

@@ -42,7 +42,7 @@ def must_fire(
     The items stand beside the rules in must-fire/*.yaml. Exit code 1 when one does not alert, or not
     loudly enough; a decision of the site's overlay is then named with its reason and owner.
     """
-    from caveat.authoring.selftest import prove, read_items, sanity
+    from caveat.authoring.selftest import failed, prove, read_items, sanity
     from caveat.cli.talk import out, say
     from caveat.errors import CaveatError
 
@@ -58,9 +58,13 @@ def must_fire(
     proofs = prove(rules, items)
     wrong = sanity(rules, _today())
     out(_json(rules, proofs, wrong) if form == "json" else _text(rules, proofs, wrong))
-    held = sum(proof.ok for proof in proofs)
-    say(f"{held} of {len(proofs)} items fire as they must; rules {rules.digest[:19]}, policy {rules.policy}")
-    ctx.exit(1 if wrong or held < len(proofs) else 0)
+    held, waiting = sum(proof.ok for proof in proofs), sum(proof.waits for proof in proofs)
+    say(
+        f"{held} of {len(proofs)} items fire as they must"
+        + (f", {waiting} have no rule yet" if waiting else "")
+        + f"; rules {rules.digest[:19]}, policy {rules.policy}"
+    )
+    ctx.exit(1 if wrong or failed(proofs) else 0)
 
 
 def _today() -> str:
@@ -92,7 +96,7 @@ def _json(rules: Ruleset, proofs: Sequence[Proof], wrong: Sequence[str]) -> str:
         "ruleset": {"version": rules.version, "digest": rules.digest},
         "policy": rules.policy,
         "overlay": rules.overlay or None,
-        "ok": not wrong and all(proof.ok for proof in proofs),
+        "ok": not wrong and all(proof.ok or proof.waits for proof in proofs),
         "items": [
             {
                 "item": proof.item,
@@ -101,6 +105,7 @@ def _json(rules: Ruleset, proofs: Sequence[Proof], wrong: Sequence[str]) -> str:
                 "came": proof.came or None,
                 "records": proof.checked,
                 "ok": proof.ok,
+                "no_rule": (proof.no_rule or None) if proof.waits else None,
                 "failures": [
                     {"subject": f.subject, "why": f.why, "by_site": f.by_site} for f in proof.failures
                 ],
@@ -113,18 +118,22 @@ def _json(rules: Ruleset, proofs: Sequence[Proof], wrong: Sequence[str]) -> str:
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
+def _result(proof: Proof) -> str:
+    return "fires" if proof.ok else "no rule yet" if proof.waits else "FAILS"
+
+
 def _text(rules: Ruleset, proofs: Sequence[Proof], wrong: Sequence[str]) -> str:
     from caveat.render.clean import clean
 
     heads = ("item", "rule", "at least", "came as", "records", "")
-    rows = [
-        (p.item, p.rule, p.wanted, p.came or "nothing", str(p.checked), "fires" if p.ok else "FAILS")
-        for p in proofs
-    ]
+    rows = [(p.item, p.rule, p.wanted, p.came or "nothing", str(p.checked), _result(p)) for p in proofs]
     widths = [max(len(row[n]) for row in (heads, *rows)) for n in range(len(heads))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(heads, widths, strict=True)).rstrip()]
     for row, proof in zip(rows, proofs, strict=True):
         lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        if proof.waits:
+            lines.append(f"    {len(proof.failures)} do not alert so: {clean(proof.no_rule, 800)}")
+            continue
         lines += [f"    {clean(f.subject)}: {clean(f.why, 800)}" for f in proof.failures[:5]]
         if len(proof.failures) > 5:
             lines.append(f"    and {len(proof.failures) - 5} more")

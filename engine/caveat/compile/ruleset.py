@@ -168,9 +168,7 @@ def _fingerprint(inputs: Inputs) -> str:
     """A hash over every text that decides the result, and over the code that reads it."""
     root, changes = inputs.root, inputs.overlay
     digest = hashlib.sha256(f"{CACHE_FORMAT} {_code_version()}".encode())
-    files = (
-        [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix in _TEXTS and p.is_file())
-    )
+    files = [root] if root.is_file() else _texts_below(root)
     files += sorted(p for p in inputs.concepts.glob("*") if p.suffix in _TEXTS)
     version = (root if root.is_dir() else root.parent) / "VERSION"
     for file in (*files, inputs.policy, changes, version if version.is_file() else None):
@@ -179,6 +177,13 @@ def _fingerprint(inputs: Inputs) -> str:
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(f"{changes} {inputs.day if changes else None}".encode())
     return digest.hexdigest()
+
+
+def _texts_below(root: Path) -> list[Path]:
+    """Every text of a folder, in order, without those of packs that are off."""
+    off = "optional"  # as caveat.rules.folder has it, which is not imported where the cache serves
+    found = (p for p in root.rglob("*") if p.suffix in _TEXTS and off not in p.relative_to(root).parts[:-1])
+    return sorted(p for p in found if p.is_file())
 
 
 def _code_version() -> str:
@@ -195,6 +200,7 @@ def _code_version() -> str:
 def compiled(inputs: Inputs) -> dict[str, Any]:
     """What the files come to, as plain data for `assemble`. Raises RulesetError with every problem."""
     from caveat.compile.compiler import compile_texts
+    from caveat.compile.outranked import outrank
     from caveat.compile.site import indicators_of, settle
     from caveat.rules.folder import read_texts
     from caveat.rules.overlay import read_overlay
@@ -227,9 +233,10 @@ def compiled(inputs: Inputs) -> dict[str, Any]:
     site = settle(program, policy, overlay, inputs.day, texts.problems, named=str(file or "policy"))
     if texts.problems.errors:
         raise RulesetError(texts.problems.errors)
+    rules = outrank(site.program.rules, texts.outranked)
     sources = [(s.id, f"{s.publisher}. {s.title}. {s.version}") for s in texts.sources.values()]
     return {
-        "program": canonical(site.program.version, site.program.rules).decode(),
+        "program": canonical(site.program.version, rules).decode(),
         "terminology": to_json(terminology).decode(),
         "tiers": sorted(policy.tiers.items()),
         "open_tiers": sorted((policy.cannot_assess or policy.tiers).items()),

@@ -232,7 +232,9 @@ def _sum(leaf: nodes.SumLeaf, chart: Chart) -> Answer:
             low += weight * (dose.interval.low or 0)
             if dose.interval.high is None:
                 open_high = True
-                missing.append(dose.missing)
+                missing.append(
+                    dose.missing or (Missing(leaf.times, f"{view.name!r} has no highest amount on record"),)
+                )
             else:
                 high += weight * dose.interval.high
     truth = no_more_than_listed(inside(Interval(low, None if open_high else high), leaf.target), leaf, chart)

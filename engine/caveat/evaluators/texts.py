@@ -184,7 +184,7 @@ def _interval_text(interval: Interval | None, unit: str, half: bool) -> str:
 def _shown(value: Fraction, unit: str) -> str:
     if unit == "a":
         return "1 year" if value == 1 else f"{int(value)} years"
-    return format_quantity(_short(value), unit)
+    return format_quantity(_short(value), unit).replace("{1.73_m2}", "1.73 m²")
 
 
 def _short(value: Fraction) -> Fraction:

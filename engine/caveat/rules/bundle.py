@@ -22,6 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from caveat.errors import CaveatError
+from caveat.rules.folder import files_below
 from caveat.terminology.load import FILES as CONCEPTS
 
 LARGEST: Final = 32 * 2**20
@@ -222,7 +223,7 @@ def _shown(text: str) -> str:
 
 def texts_below(root: Path) -> Iterator[tuple[str, Path]]:
     """Path and file of each text of a ruleset below a folder that a bundle takes; links are refused."""
-    for file in sorted(root.rglob("*")):
+    for file in files_below(root, "*"):
         path = file.relative_to(root).as_posix()
         if _TEXTS.fullmatch(path) is None or file.is_dir():
             continue

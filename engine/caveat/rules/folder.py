@@ -12,6 +12,8 @@ from caveat.rules.source import Source, read_source
 
 RULES = ".rules.yaml"
 CASES = ".cases.yaml"
+OPTIONAL = "optional"
+"""The folder of packs that are off: nothing in it is read unless it, or a folder in it, is the one named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,19 @@ class RuleTexts:
     places: dict[FilePath, Source] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
     by_id: dict[str, PlacedRule] = field(default_factory=dict)
+    outranked: set[str] = field(default_factory=set)
+
+
+def files_below(root: FilePath, pattern: str) -> list[FilePath]:
+    """Files of that name below a folder, in order, without those of packs that are off."""
+    return sorted(p for p in root.rglob(pattern) if OPTIONAL not in p.relative_to(root).parts[:-1])
 
 
 def rule_files(root: FilePath) -> list[FilePath]:
     """Every rules file below `root`, in order; `root` may be one file."""
     if root.is_file():
         return [root]
-    return sorted(root.rglob(f"*{RULES}"))
+    return files_below(root, f"*{RULES}")
 
 
 def read_texts(root: FilePath) -> RuleTexts:
@@ -63,9 +71,9 @@ def read_texts(root: FilePath) -> RuleTexts:
         )
     for file in files:
         _read_rules(file, base, texts)
-    for file in sorted(base.rglob("sources.yaml")):
+    for file in files_below(base, "sources.yaml"):
         _read_sources(file, base, texts)
-    for file in sorted(base.rglob("*ledger.yaml")):
+    for file in files_below(base, "*ledger.yaml"):
         source = read_source(file, texts.problems, name=_shown(file, base))
         if source is not None:
             texts.places[file] = source
@@ -102,6 +110,8 @@ def _read_rules(file: FilePath, base: FilePath, texts: RuleTexts) -> None:
                 rule=rule.id,
             )
         texts.rules.append(placed)
+        if parsed is not None and parsed.outranked:
+            texts.outranked.add(rule.id)
 
 
 def _read_sources(file: FilePath, base: FilePath, texts: RuleTexts) -> None:

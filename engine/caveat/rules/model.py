@@ -120,9 +120,14 @@ class Rule(Strict):
 
 
 class RuleFile(Strict):
-    """A file of rules."""
+    """A file of rules.
+
+    `outranked`: an alert of its rules on two orders is superseded by one of any rule of another file
+    that is about the same pair of ingredients.
+    """
 
     format: Literal[1]
+    outranked: bool = False
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
 

@@ -86,7 +86,9 @@ def checked_live(config: Config, day: dt.date) -> tuple[Live, tuple[str, ...]]:
     for proof in proofs:
         for failure in proof.failures:
             text = f"must-fire {proof.item} ({proof.rule}): {failure.subject}: {failure.why}"
-            (told if failure.by_site else wrong).append(text)
+            if proof.waits:
+                text = f"must-fire {proof.item}: no rule yet: {proof.no_rule}"
+            (told if failure.by_site or proof.waits else wrong).append(text)
     if not proofs:
         told.append("these rules declare nothing that must fire, so that the self-test proved little")
     if wrong:
