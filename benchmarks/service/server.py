@@ -50,6 +50,12 @@ class Served:
         }
         return "Bearer " + jwt.encode({"alg": alg, "kid": "k1"}, claims, self.key, algorithms=[alg])
 
+    def workers(self) -> list[int]:
+        """The processes that answer: the workers, or the one process where there is one."""
+        family = list(_family(self.process.pid))
+        children = [pid for pid in family if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return children or [self.process.pid]
+
     def memory(self) -> list[int]:
         """Resident bytes of each worker (of the one process where there is one)."""
         found = []

@@ -118,7 +118,9 @@ def test_junk_never_hides_an_unrecognised_medicine(path: Path, kind: str, junk: 
     if response.status_code == 200:
         body = response.json()
         assert faults_of_cards(body) == []
-        assert any("baclofne" in card["detail"] for card in body["cards"]), path
+        # a draft that names another patient is not judged and not named, and that is said
+        told = [card["detail"] for card in body["cards"]]
+        assert any("baclofne" in text or "it was not judged" in text for text in told), path
 
 
 KNOWN = record("Baclofen 10 mg tablet")
