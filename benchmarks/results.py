@@ -100,4 +100,19 @@ def document(about: str, sections: Sequence[Section]) -> str:
     ]
     for section in sections:
         parts += [f"## {section.title}", section.intro, *section.tables]
+    parts += [part for name, how in ELSEWHERE for part in elsewhere(Path(__file__).parent / name, how)]
     return "\n\n".join(parts) + "\n"
+
+
+ELSEWHERE = (("COHORTS.md", "make bench-cohort"), ("SERVICE.md", "make bench-service"))
+"""What is measured by itself, and by which command."""
+
+
+def elsewhere(file: Path, how: str) -> list[str]:
+    """The aims of a document that another command wrote, as they stand; nothing where it is not there."""
+    if not file.is_file():
+        return []
+    text = file.read_text(encoding="utf-8")
+    title = text.partition("\n")[0].removeprefix("# ")
+    aims = text.partition("## Aims\n\n")[2].partition("\n\n")[0]
+    return [f"## {title}", f"Measured apart by `{how}`; [{file.name}]({file.name}) has the tables.", aims]
