@@ -33,7 +33,12 @@ OTHERS = (
     Story(
         "other-sedative-opioid-antihypertensive",
         "Diazepam, oxycodone and lisinopril beside baclofen.",
-        ("interaction.central-depressant", "interaction.opioid", "interaction.antihypertensive"),
+        (
+            "interaction.central-depressant",
+            "interaction.opioid",
+            "interaction.antihypertensive",
+            "opioid.interaction.benzodiazepine",
+        ),
         (
             MAN,
             tablets(),
@@ -46,7 +51,7 @@ OTHERS = (
     Story(
         "other-overlap-unknown",
         "Baclofen from the 20th; diazepam, morphine, amlodipine and a tonic that end some time in January.",
-        (),
+        ("opioid.interaction.alcohol-containing", "opioid.interaction.benzodiazepine"),
         (
             MAN,
             tablets(start="2026-01-20"),

@@ -10,17 +10,14 @@ from caveat.compile.ruleset import Ruleset, bundled, load
 AS_OF = "2026-01-15"
 
 
-DRAFTS = bundled() / "optional" / "drafts"
-
-
 @cache
 def rules() -> Ruleset:
-    return load(DRAFTS)
+    return load()
 
 
 @cache
 def proofs() -> tuple[Proof, ...]:
-    return prove(rules(), [p for p in read_items(DRAFTS) if p.item.id.startswith("onc.")])
+    return prove(rules(), [p for p in read_items(bundled()) if p.item.id.startswith("onc.")])
 
 
 def test_all_fifteen_pairs_stand() -> None:

@@ -70,6 +70,8 @@ def _quick(leaf: nodes.NumberLeaf) -> Callable[[Chart], float | None] | None:
         return None
     if fact == "creatinine_clearance":
         return lambda chart: quick.clearance(chart, within, using)
+    if fact == "egfr":
+        return lambda chart: quick.egfr(chart, within)
     if fact in PATIENT_NUMBERS and PATIENT_NUMBERS[fact].derived:
         return None
     if fact.endswith("_age"):

@@ -17,6 +17,8 @@ from typing import Any
 from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Observation
+from caveat.facts.derive.ckd_epi import ADULT
+from caveat.facts.derive.ckd_epi import estimate as ckd_epi_point
 from caveat.facts.measure import base_interval, factor
 from caveat.facts.numbers import WEIGHT_LIMIT_ADULT
 from caveat.facts.observed import STATED, concept_of, observed
@@ -29,6 +31,7 @@ _MOST_SPANS = 2_048
 _MG_DL = float(parse_unit("mg/dL").factor)
 _KG = float(parse_unit("kg").factor)
 _ML_MIN = float(parse_unit("mL/min").factor)
+_EGFR = float(parse_unit("mL/min/{1.73_m2}").factor)
 
 
 Entry = tuple[Any, Quantity | None]
@@ -286,3 +289,30 @@ def _clearance(chart: Chart, within: int | None, using: str | None) -> float | N
         return nan
     male = (140 - lived) * (weight / _KG) / (72 * (creatinine / _MG_DL))
     return (male if sex == "male" else male * 0.85) * _ML_MIN
+
+
+def egfr(chart: Chart, within: int | None) -> float | None:
+    """Estimated filtration of an adult in base units, as `facts.derived.egfr` has it."""
+    key = ("quick egfr", within)
+    memo = chart.memo
+    if key not in memo:
+        memo[key] = _egfr(chart, within)
+    return memo[key]  # type: ignore[no-any-return]
+
+
+def _egfr(chart: Chart, within: int | None) -> float | None:
+    known = entries(chart)
+    if "egfr" in known:
+        measured = latest(chart, "egfr", "mL/min/{1.73_m2}", None, within)
+        return None if measured is None or measured != measured else measured
+    if "serum_creatinine" not in known:
+        return nan
+    lived, sex = years(chart), chart.patient.sex
+    if lived is None or lived < ADULT or sex is None:
+        return None
+    creatinine = latest(chart, "serum_creatinine", "mg/dL", "creatinine", within)
+    if creatinine is None or creatinine != creatinine:
+        return creatinine
+    found = ckd_epi_point(lived, creatinine / _MG_DL, sex)
+    # the exact way rounds to nine decimals, which is less than the margin of one and above
+    return None if found < 1.0 else found * _EGFR

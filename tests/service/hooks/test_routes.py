@@ -155,7 +155,11 @@ def served(name: str, drafted: str) -> tuple[Any, str]:
                 "baclofen.interaction.antihypertensive",
             },
         ),
-        ("other-sedative-opioid-antihypertensive", "oxycodone", {"baclofen.interaction.opioid"}),
+        (
+            "other-sedative-opioid-antihypertensive",
+            "oxycodone",
+            {"baclofen.interaction.opioid", "opioid.interaction.benzodiazepine"},
+        ),
         ("other-sedative-opioid-antihypertensive", "lisinopril", {"baclofen.interaction.antihypertensive"}),
     ],
 )

@@ -43,6 +43,12 @@ def ckd_epi_2021(*, age: Interval, creatinine: Interval, sex: Sex | None) -> Int
 
 
 def _point(age: Fraction, creatinine: Fraction, sex: Sex) -> Fraction:
-    ratio = float(creatinine) / _KAPPA[sex]
-    kidney = min(ratio, 1.0) ** _ALPHA[sex] * max(ratio, 1.0) ** -1.2
-    return rounded(142 * kidney * 0.9938 ** float(age) * _FACTOR[sex])
+    return rounded(estimate(float(age), float(creatinine), sex))
+
+
+def estimate(age: float, creatinine: float, sex: Sex) -> float:
+    """The formula on plain numbers, not rounded: years, mg/dL, mL/min/{1.73_m2}."""
+    ratio = creatinine / _KAPPA[sex]
+    kidney: float = min(ratio, 1.0) ** _ALPHA[sex] * max(ratio, 1.0) ** -1.2
+    found: float = 142 * kidney * 0.9938**age * _FACTOR[sex]
+    return found
