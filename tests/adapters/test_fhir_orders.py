@@ -203,6 +203,45 @@ def test_strength_of_a_single_ingredient(ratio: dict[str, Any], strength: str) -
     assert str(found.orders[0].strength) == strength
 
 
+def combination(*parts: tuple[str, dict[str, Any] | None]) -> dict[str, Any]:
+    listed = [{"itemCodeableConcept": {"text": text}, "strength": ratio} for text, ratio in parts]
+    kept = [{k: v for k, v in part.items() if v is not None} for part in listed]
+    return {"resourceType": "Medication", "id": "m1", "ingredient": kept}
+
+
+@pytest.mark.parametrize(
+    ("parts", "ingredients"),
+    [
+        (
+            (("oxycodone", None), ("acetaminophen", {"numerator": mg(325)})),
+            ("oxycodone", "acetaminophen 325 mg"),
+        ),
+        (
+            (("oxycodone", {"numerator": mg(5)}), ("acetaminophen", {"numerator": mg(325)})),
+            ("oxycodone 5 mg", "acetaminophen 325 mg"),
+        ),
+        (
+            (
+                ("oxycodone 5 mg", {"numerator": mg(10)}),
+                ("acetaminophen", {"numerator": mg(13), "denominator": {"value": 5, "code": "mL"}}),
+            ),
+            ("oxycodone 5 mg", "acetaminophen 2.6 mg/mL"),
+        ),
+        (
+            (("oxycodone", {"numerator": {"value": 5, "unit": "banana"}}), ("acetaminophen", None)),
+            ("oxycodone", "acetaminophen"),
+        ),
+    ],
+)
+def test_strengths_of_several_ingredients_stand_beside_each(
+    parts: tuple[tuple[str, dict[str, Any] | None], ...], ingredients: tuple[str, ...]
+) -> None:
+    found = read(combination(*parts), request(medicationReference={"reference": "Medication/m1"}))
+    assert found.orders is not None
+    assert found.orders[0].ingredients == ingredients
+    assert found.orders[0].strength is None
+
+
 # Dosage
 
 

@@ -188,6 +188,31 @@ KINDS = [
         "low+5%",
     ),
     (
+        "{count: {of: {class: opioid}, where: {all: [{route: oral}, {dose: {above: 5 mg}}]}, at_least: 1}}",
+        "where-gone where:any where:drop-0 where.0:negated where.1:low+5% where.1:low-open low+step",
+        "by where.2:negated",
+    ),
+    (
+        "{sum: {of: {class: opioid}, where: {not: {as_needed: true}}, at_least: 1}}",
+        "where-gone where:negated where:value-turned",
+        "where:drop-0",
+    ),
+    (
+        "{exposure: {of: {class: opioid}, within: 30 d, where: {route: oral}, at_least: 7 d}}",
+        "low+step low-step low-open window-half window-x2 where-gone where:negated",
+        "low+5% within-x2",
+    ),
+    (
+        "{all: [{sex: male}, {order: {of: morphine, dose: {above: 5 mg}}}]}",
+        "of-scope drop-0 low+5%",
+        "",
+    ),
+    (
+        "{order: {dose: {above: 5 mg}}}",
+        "low+5%",
+        "of-scope",
+    ),
+    (
         "{sum: {of: {class: opioid}, weights: {morphine: 1}, times: daily_dose, at_least: 90 mg/d}}",
         "low+5% weight-morphine",
         "",

@@ -99,6 +99,18 @@ CLAUSES = {
     "sum: {of: {ingredient: morphine}, weights: {morphine: 1}, times: daily_dose, above: 90 mg/d}": (
         "the weighted sum over morphine, each times its daily dose is above 90 mg/d"
     ),
+    "order: {of: morphine, dose: {above: 5 mg}}": "the order's dose of morphine is above 5 mg",
+    "known: [order.as_needed]": "whether it is taken as needed is known",
+    "count: {of: {class: sedative}, where: {route: oral, not: {as_needed: true}}, at_least: 2}": (
+        "the number of current different ingredients of sedatives is at least 2, over orders where "
+        "the order's route is oral and it is not so that it is taken as needed"
+    ),
+    "sum: {of: {ingredient: morphine}, where: {dose: {above: 5 mg}}, at_least: 2}": (
+        "the weighted sum over morphine is at least 2, over orders where the order's dose is above 5 mg"
+    ),
+    "exposure: {of: {class: opioid}, within: 30 d, at_least: 7 d}": (
+        "of the last 30 days, those with an order of opioids are at least 7 d"
+    ),
     "any: [{sex: female}, {sex: male}]": "at least one of these holds",
     "at_least: {count: 2, of: [{sex: female}, {pregnant: true}, {lactating: true}]}": (
         "at least 2 of these 3 hold"

@@ -64,3 +64,19 @@ def both(leaf: Leaf, data: dict[str, Any]) -> Truth:
     found = judge(leaf, patients.chart(data), PATIENT).truth
     assert Closures().node(leaf)(patients.chart(data), None, None, None) == found
     return found
+
+
+@pytest.mark.parametrize(
+    ("noted", "expected"),
+    [("2025-03-13", TRUE), ("2025-03-12", UNKNOWN), ("2006-02-13", UNKNOWN), ("2025-03", TRUE), (None, TRUE)],
+)
+def test_a_pregnancy_that_was_never_ended_on_the_list_does_not_go_on_for_years(
+    noted: str | None, expected: Truth
+) -> None:
+    """308 days after it was noted nobody says that it is over, nor that it goes on."""
+    pregnancy = {"text": "pregnancy", "clinical_status": "active", "onset": noted}
+    data = {"id": "p", "sex": "female", "age": "30 a", "conditions": [pregnancy]}
+    assert both(ChoiceLeaf("pregnant", ("true",)), data) == expected
+    later = {"text": "pregnancy", "clinical_status": "active", "recorded": "2025-12-01"}
+    assert both(ChoiceLeaf("pregnant", ("true",)), data | {"conditions": [pregnancy, later]}) == TRUE
+    assert both(ChoiceLeaf("pregnant", ("true",)), data | {"pregnant": False}) == FALSE

@@ -94,6 +94,36 @@ baclofen/baclofen.rules.yaml:10:39: C013 value is not one of the choices
 Write 'active', 'past' or 'ever'.""",
         (),
     ),
+    "a part of a product without an amount": (
+        "order: {of: morphine, route: oral}",
+        """\
+baclofen/baclofen.rules.yaml:10:13: C022 key does not fit
+   10 |     order: {of: morphine, route: oral}
+      |             ^^
+`of` says which ingredient's part of a combination an amount is, and no amount is asked for.
+Write it beside an amount, such as daily_dose or strength, or use ingredient.""",
+        (),
+    ),
+    "unknown route in a count": (
+        "count: {of: {class: opioid}, where: {any: [{not: {route: orl}}]}, at_least: 1}",
+        """\
+baclofen/baclofen.rules.yaml:10:62: C020 unknown route 'orl'
+   10 |     count: {of: {class: opioid}, where: {any: [{not: {route: orl}}]}, at_least: 1}
+      |                                                              ^^^
+No route has that name.
+Did you mean oral?""",
+        (),
+    ),
+    "misspelt key in a sum": (
+        "sum: {of: {class: opioid}, where: {rout: oral}, at_least: 1}",
+        """\
+baclofen/baclofen.rules.yaml:10:40: C011 unknown key 'rout'
+   10 |     sum: {of: {class: opioid}, where: {rout: oral}, at_least: 1}
+      |                                        ^^^^
+It would be ignored.
+Did you mean route?""",
+        (),
+    ),
     "misspelt fact with a plain value": (
         "agee: 3",
         """\
@@ -136,6 +166,15 @@ PLACED = [
     ("order: {class: opioids}", "C020", "opioids"),
     ("condition: {in: epilepsi, status: ever}", "C020", "epilepsi"),
     ("known: [agee]", "C020", "agee"),
+    ("known: [order.as_neded]", "C020", "order.as_neded"),
+    ("exposure: {of: {class: opioid}, at_least: 7 d}", "C012", "{of: {class: opioid}, at_least: 7 d}"),
+    ("exposure: {of: {class: opioid}, within: 30 d, at_least: 31 d}", "C030", "within: 30 d, at_least: 31 d"),
+    ("exposure: {of: {class: opioid}, within: 30 mg, at_least: 3 d}", "C021", "30 mg"),
+    ("exposure: {of: {class: opioid}, within: 30 d, at_least: 3 mg}", "C021", "3 mg"),
+    ("order: {of: morfine, dose: {above: 5 mg}}", "C020", "morfine"),
+    ("count: {of: {class: opioid}, where: {}, at_least: 1}", "C010", "{}"),
+    ("count: {of: {class: opioid}, where: {dose: {above: 5}}, at_least: 1}", "C023", "5"),
+    ("count: {of: {class: opioid}, where: {of: morphine}, at_least: 1}", "C022", "of"),
     ("context: {fall_risc: true}", "C011", "fall_risc"),
     ("at_least: {count: 3, of: [{sex: male}, {sex: female}]}", "C030", "3"),
     ("sum: {of: {class: opioid}, weights: {morfine: 1}, at_least: 1}", "C020", "morfine"),
@@ -152,6 +191,44 @@ def test_place(when: str, code: str, under: str, tmp_path: Path) -> None:
     shown = place.text[place.column - 1 : place.column - 1 + place.width]
     assert under in shown, str(found[0])
     assert found[0].rule == "baclofen.renal.low"
+
+
+SUBJECTS = [
+    # applies_to, code, the text under the caret
+    ("{order: {any: true}}", "C022", "any"),
+    ("{patient: {taking: {any: true}}}", "C022", "any"),
+    ("{allergy: {order: {any: true, class: opioid}}}", "C022", "any"),
+    ("{allergy: {order: {any: true, except: morfine}}}", "C020", "morfine"),
+    ("{allergy: {order: {class: opioid}, to: {any: true}}}", "C022", "any"),
+    ("{pair: {order: {any: true}, with: {class: opioid}}}", "C022", "any"),
+    ("{pair: {order: {class: opioid}}}", "C022", "{order: "),
+    ("{pair: {order: {class: opioid}, share: none}}", "C022", "{order: "),
+    ("{pair: {order: {any: true}, with: {class: opioid}, share: ingredient}}", "C022", "{order: "),
+]
+
+
+@pytest.mark.parametrize(("applies_to", "code", "under"), SUBJECTS, ids=lambda v: str(v)[:70])
+def test_place_in_a_subject(applies_to: str, code: str, under: str, tmp_path: Path) -> None:
+    found = problems(tmp_path, rule("baclofen.renal.low", "{always: true}", applies_to=applies_to))
+    assert code in [d.code for d in found], found
+    place = next(d for d in found if d.code == code).place
+    assert under in place.text[place.column - 1 : place.column - 1 + place.width], str(found[0])
+
+
+def test_a_reaction_is_a_value_set(tmp_path: Path) -> None:
+    subject = "{allergy: {order: {any: true}}}"
+    for prop in ("reaction", "only_reaction"):
+        when = f"{{allergy: {{{prop}: epilepsi}}}}"
+        found = problems(tmp_path, rule("baclofen.renal.low", when, applies_to=subject))
+        assert [d.code for d in found] == ["C020"]
+    assert not problems(
+        tmp_path,
+        rule(
+            "baclofen.renal.low",
+            "{known: [allergy.reaction, allergy.severity, allergy.criticality, allergy.recorded]}",
+            applies_to=subject,
+        ),
+    )
 
 
 def test_rule_twice_names_the_first(tmp_path: Path) -> None:

@@ -108,6 +108,8 @@ def test_the_dose_suggested_clears_the_rule_in_every_case_that_fires(
         for subject in case.subjects:
             if judge_rule(one, case.chart, subject).outcome.status is not Status.FIRES:
                 continue
+            if len(subject.orders[0].ingredients) > 1:
+                continue  # no dose is suggested for a combination product
             changed = taken_over(case.placed.patient, subject.order_ids, suggestion)
             chart = Chart(changed, shipped().terminology, as_of=case.placed.as_of)
             [again] = [s for s in subjects(one, chart) if s.order_ids == subject.order_ids]

@@ -47,6 +47,7 @@ INSTEAD: Final = {
     "child_pugh_score": ("bilirubin_total", "albumin", "inr"),
     "qtc_interval": ("qt_interval", "heart_rate"),
 }
+GESTATION: Final = ("recorded_gestation", "estimated_delivery_date", "last_menstrual_period")
 
 
 def with_ids(data: Data) -> Data:
@@ -63,6 +64,13 @@ def one_sided(data: Data, source: Source) -> Data:
     for measured, inputs in INSTEAD.items():
         _without(found, (measured,) if source.chance(50) else inputs)
     found.pop("child_pugh", None)
+    # how far a pregnancy is: told in one way alone
+    way = source.pick(("gestation", *GESTATION, "Z3A"))
+    _without(found, tuple(name for name in ("gestation", *GESTATION) if name != way))
+    if found.get("conditions"):
+        weeks = [c for c in found["conditions"] if _names_a_week(c)]
+        kept = weeks[:1] if way == "Z3A" else []
+        found["conditions"] = [c for c in found["conditions"] if c not in weeks or any(c is k for k in kept)]
     # what is recorded about pregnancy: by statement alone, or by the condition list alone
     if source.chance(50):
         found["conditions"] = None
@@ -76,6 +84,12 @@ def one_sided(data: Data, source: Source) -> Data:
         if found.get("conditions"):
             found["conditions"] = [c for c in found["conditions"] if c.get("text") != "pregnancy"]
     return found
+
+
+def _names_a_week(condition: Data) -> bool:
+    return any(
+        code.startswith("icd10cm|Z3A") for code in condition.get("codes") or () if isinstance(code, str)
+    )
 
 
 def _without(found: Data, concepts: tuple[str, ...]) -> None:
@@ -130,12 +144,15 @@ def _parts(data: Data, name: str, groups: tuple[tuple[str, ...], ...]) -> Iterat
 
 
 def other_units(data: Data) -> Data:
-    """Every quantity in another unit, the same amount."""
+    """Every quantity in another unit, the same amount.
+
+    A recorded length of a pregnancy stays: whole weeks are completed weeks, and days say more than they.
+    """
 
     def change(value: Any) -> Any:
         if isinstance(value, list):
             return [change(item) for item in value]
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or value.get("concept") == "recorded_gestation":
             return value
         if "unit" in value and value["unit"] in OTHER_UNITS:
             unit, factor = OTHER_UNITS[value["unit"]]
@@ -158,7 +175,17 @@ def reordered(data: Data, source: Source) -> Data:
 
 
 _DATE: Final = re.compile(r"(\d{4})((?:-\d{2}){0,2}(?:T[\d:]+Z)?)")
-_DATES: Final = ("birth_date", "at", "start", "stop", "onset", "abatement", "recorded", "pump_refilled")
+_DATES: Final = (
+    "birth_date",
+    "at",
+    "answer",
+    "start",
+    "stop",
+    "onset",
+    "abatement",
+    "recorded",
+    "pump_refilled",
+)
 
 
 def shifted(data: Data, years: int) -> Data:

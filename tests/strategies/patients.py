@@ -31,6 +31,12 @@ PRODUCTS: Final = (
     "baclofn",
     "baclofen 5 mg/5 mL oral solution",
     "baclofen and codeine",
+    "paracetamol 500 mg / codeine 30 mg tablet",
+    "co-codamol 8/500",
+    "codeine-paracetamol 15-500 mg",
+    "codeine 10 mg / baclofen 5 mg per 5 mL",
+    "12 HR morphine 30 mg tablet",
+    "fentanyl 25 mcg/hr patch",
     "some unknown herb",
 )
 # The unit of a rule's bound, others of the same dimension, and one that does not fit.
@@ -49,8 +55,13 @@ UNITS: Final = {
     "bmi": ("kg/m2", "kg"),
     "child_pugh_score": ("1", "{score}"),
     "qtc_interval": ("ms", "s"),
+    "recorded_gestation": ("wk", "d", "kg"),
 }
-BOUNDS: Final = {name: bounds for name, (_, bounds) in v.NUMBERS.items()} | {"qtc_interval": (450, 500)}
+DATED: Final = ("estimated_delivery_date", "last_menstrual_period")
+BOUNDS: Final = {name: bounds for name, (_, bounds) in v.NUMBERS.items()} | {
+    "qtc_interval": (450, 500),
+    "recorded_gestation": (12, 28),
+}
 
 
 def quantity(source: Source, bounds: tuple[int, ...], units: tuple[str, ...]) -> str | Data:
@@ -91,6 +102,8 @@ def order(source: Source, index: int) -> Data:
     name = source.pick(PRODUCTS)
     if source.chance(25):
         found["ingredients"] = [source.pick(v.INGREDIENTS) for _ in range(source.number(1, 2))]
+        if source.chance(40):
+            found["ingredients"] = [f"{name} {source.pick((5, 10, 20))} mg" for name in found["ingredients"]]
         if source.chance(30):
             found["text"] = name
     else:
@@ -137,6 +150,7 @@ _CONDITIONS: Final[tuple[Any, ...]] = (
     {"codes": [{"system": "snomed", "code": "999999991", "display": "Rare epilepsy"}]},
     {"text": "Spasticity"},
     {"text": "pregnancy"},
+    {"codes": ["icd10cm|Z3A.12"]},
     {"text": "family history of seizures"},
     {"codes": ["icd10cm|Z99.2"]},
     {"text": "something else"},
@@ -163,6 +177,9 @@ def allergy(source: Source) -> Data:
     _put(found, "type", maybe(source, 50, lambda: source.pick(("allergy", "intolerance"))))
     _put(found, "severity", maybe(source, 50, lambda: source.pick(("mild", "moderate", "severe"))))
     _put(found, "criticality", maybe(source, 50, lambda: source.pick(("low", "high", "unable-to-assess"))))
+    reactions = [dict(source.pick(_CONDITIONS)) for _ in range(source.number(1, 2))]
+    _put(found, "reactions", maybe(source, 40, lambda: reactions))
+    _put(found, "recorded", maybe(source, 60, lambda: date(source)))
     _put(found, "clinical_status", maybe(source, 50, lambda: source.pick(("active", "inactive", "resolved"))))
     _put(
         found, "verification", maybe(source, 40, lambda: source.pick(("confirmed", "unconfirmed", "refuted")))
@@ -172,8 +189,12 @@ def allergy(source: Source) -> Data:
 
 def observation(source: Source) -> Data:
     """A measured value, at times undated, without a result, or of an unknown concept."""
-    concept = source.pick((*UNITS, "phlogiston"))
+    concept = source.pick((*UNITS, *DATED, "phlogiston"))
     found: Data = {"concept": concept}
+    if concept in DATED:
+        _put(found, "answer", maybe(source, 90, lambda: date(source, newest=200)))
+        _put(found, "at", maybe(source, 90, lambda: date(source)))
+        return found
     bounds, units = BOUNDS.get(concept, (1,)), UNITS.get(concept, ("1",))
     _put(found, "value", maybe(source, 94, lambda: quantity(source, bounds, units)))
     _put(found, "at", maybe(source, 90, lambda: date(source)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
@@ -11,6 +12,7 @@ from caveat.compile import nodes
 from caveat.compile.nodes import Leaf, Node
 from caveat.compile.program import CompiledRule, Exclusion, Program, SubjectKind, Texts
 from caveat.compile.serial import seal
+from caveat.facts.catalog import KNOWABLE_OF_ALLERGY, STATED_OF_ORDER
 from caveat.findings.severity import SEVERITIES
 from caveat.intervals import Interval, exactly
 from caveat.units import parse_unit, to_base
@@ -53,7 +55,12 @@ def order_number_leaf(source: Source, which: int) -> Leaf:
     prop = source.pick(tuple(v.ORDER_NUMBERS))
     unit, bounds = source.pick(v.ORDER_NUMBERS[prop])
     target, shown = interval(source, unit, bounds)
-    return nodes.OrderNumberLeaf(which, prop, target, unit, shown, source.chance(30))
+    return nodes.OrderNumberLeaf(which, prop, target, unit, shown, source.chance(30), part(source))
+
+
+def part(source: Source) -> tuple[str, ...]:
+    """Ingredients whose part of a combination product is meant."""
+    return some(source, v.INGREDIENTS, 3) if source.chance(60) else ()
 
 
 def order_is_leaf(source: Source, which: int) -> Leaf:
@@ -75,7 +82,8 @@ def order_is_leaf(source: Source, which: int) -> Leaf:
 def dose_multiple_leaf(source: Source, which: int) -> Leaf:
     unit = source.pick(("mg", "ug"))
     step = to_base(Decimal(source.pick((5, 10))), parse_unit(unit))
-    return nodes.DoseMultipleLeaf(which, Interval(step, step), unit, f"{step} {unit}", source.chance(30))
+    target, negated = Interval(step, step), source.chance(30)
+    return nodes.DoseMultipleLeaf(which, target, unit, f"{step} {unit}", negated, part(source))
 
 
 def condition_leaf(source: Source, *, of_order: bool) -> Leaf:
@@ -94,17 +102,32 @@ def allergy_leaf(source: Source) -> Leaf:
         "status": ("active", "ever"),
         "severity": ("mild", "moderate", "severe"),
         "criticality": ("low", "high", "unable-to-assess"),
+        "reaction": v.SETS,
+        "only_reaction": v.SETS,
+        "to_ingredient": ("true", "false"),
+        "taken_since": ("true", "false"),
     }
-    prop = source.pick(tuple(values))
+    prop = source.pick((*values, *tuple(values)[:4]))
     return nodes.AllergyLeaf(prop, some(source, values[prop], 1), source.chance(30))
 
 
 def count_leaf(source: Source) -> Leaf:
     scope, label = _scope(source)
     target, shown = interval(source, "1", (1, 2, 3))
-    return nodes.CountLeaf(
-        scope, label, source.pick(("ingredient", "order")), target, shown, source.chance(30)
-    )
+    by, negated = source.pick(("ingredient", "order")), source.chance(30)
+    return nodes.CountLeaf(scope, label, by, target, shown, negated, where(source))
+
+
+def where(source: Source) -> Node | None:
+    """A condition on each order that is counted, at times none."""
+    if source.chance(50):
+        return None
+    kinds: tuple[Callable[[Source, int], Leaf], ...]
+    kinds = (order_is_leaf, order_is_leaf, order_number_leaf, dose_multiple_leaf)
+    parts = tuple(source.pick(kinds)(source, 0) for _ in range(source.number(1, 3)))
+    if len(parts) == 1:
+        return parts[0]
+    return nodes.All(parts) if source.chance(50) else nodes.AnyOf(parts)
 
 
 def sum_leaf(source: Source) -> Leaf:
@@ -113,20 +136,30 @@ def sum_leaf(source: Source) -> Leaf:
     unit, bounds = ("mg/d", (20, 60)) if times else ("1", (1, 2, 3))
     target, shown = interval(source, unit, bounds)
     weights = tuple((name, exactly(source.number(0, 2))) for name in scope)
-    return nodes.SumLeaf(weights, label, times, target, unit, shown, source.chance(30))
+    negated = source.chance(30)
+    return nodes.SumLeaf(weights, label, times, target, unit, shown, negated, where(source))
 
 
-def known_leaf(source: Source, *, of_order: bool) -> Leaf:
+def exposure_leaf(source: Source) -> Leaf:
+    scope, label = _scope(source)
+    target, shown = interval(source, "d", (7, 14, 30))
+    window, negated = source.pick((7, 30, 90)), source.chance(30)
+    return nodes.ExposureLeaf(scope, label, window, target, "d", shown, negated, where(source))
+
+
+def known_leaf(source: Source, *, of_order: bool, of_allergy: bool = False) -> Leaf:
     facts = v.KNOWABLE
+    if of_allergy:
+        facts = (*facts, *KNOWABLE_OF_ALLERGY, *KNOWABLE_OF_ALLERGY)
     if of_order:
         facts = (
             *facts,
             *(
                 f"order.{name}"
-                for name in ("route", "form", "indication", "status", "start", *v.ORDER_NUMBERS)
+                for name in ("route", "form", "indication", *STATED_OF_ORDER, *v.ORDER_NUMBERS)
             ),
         )
-    return nodes.KnownLeaf(source.pick(facts), source.chance(50))
+    return nodes.KnownLeaf(source.pick(facts), source.chance(50), part(source))
 
 
 def choice_leaf(source: Source) -> Leaf:
@@ -147,7 +180,7 @@ def leaf(source: Source, subject: SubjectKind, *, known: bool = True) -> Leaf:
     """Any leaf that fits the subject; `known` leaves out the one whose truth follows what is recorded."""
     which = source.number(0, 1) if subject == "pair" else 0
     of_order = subject != "patient"
-    kinds = ["number", "condition", "choice", "count", "sum", "always"]
+    kinds = ["number", "condition", "choice", "count", "sum", "exposure", "always"]
     if known:
         kinds.append("known")
     if of_order:
@@ -165,10 +198,12 @@ def leaf(source: Source, subject: SubjectKind, *, known: bool = True) -> Leaf:
             return count_leaf(source)
         case "sum":
             return sum_leaf(source)
+        case "exposure":
+            return exposure_leaf(source)
         case "always":
             return nodes.Always(source.chance(40))
         case "known":
-            return known_leaf(source, of_order=of_order)
+            return known_leaf(source, of_order=of_order, of_allergy=subject == "allergy")
         case "order_is":
             return order_is_leaf(source, which)
         case "order_number":
@@ -200,6 +235,13 @@ def rule(source: Source, index: int, *, known: bool = True) -> CompiledRule:
     if subject == "patient" and source.chance(50):
         first = ()
     second = _scope(source)[0] if subject == "pair" or (subject == "allergy" and source.chance(50)) else ()
+    share = source.pick(("", "", "ingredient", "none")) if subject == "pair" else ""
+    left_out: tuple[str, ...] = ()
+    if (subject == "allergy" or share == "ingredient") and source.chance(40):
+        first = ()
+        left_out = some(source, v.INGREDIENTS, 2) if source.chance(50) else ()
+    if share == "ingredient":
+        second = first
     unless = tuple(
         Exclusion(f"except-{i}", "it is allowed", node(source, subject, 1, known=known))
         for i in range(source.pick((0, 1, 1, 2, 3)))
@@ -219,6 +261,8 @@ def rule(source: Source, index: int, *, known: bool = True) -> CompiledRule:
         supersedes=(f"generated.rule.number-{index - 1}",) if index and source.chance(20) else (),
         texts=Texts("{order.name}", "consequence", "action"),
         evidence=(),
+        left_out=left_out,
+        share=share,
     )
 
 

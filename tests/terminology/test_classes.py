@@ -27,6 +27,7 @@ SOURCES = {
     "idwiki",
     "inn-stem",
     "monograph.baclofen",
+    "paper",
     "pmc",
     "spectrum-md",
     "uk-spc",

@@ -150,7 +150,7 @@ def test_a_text_too_long_to_read_is_never_understood_whole(terminology: Terminol
 
 def test_strength_form_and_route_are_read(terminology: Terminology) -> None:
     found = resolve(terminology, (), "24 HR metformin hydrochloride 500 MG Extended Release Oral Tablet")
-    assert found.strength == ("24 hr", "500 mg")
+    assert found.strength == ("500 mg",)
     assert (found.form, found.route) == ("modified-release-tablet", "oral")
     assert resolve(terminology, (), "baclofen 2 MG/ML Injection").route is None
 

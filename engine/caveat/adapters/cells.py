@@ -13,6 +13,7 @@ from caveat.facts.values import Quantity
 from caveat.units import parse_quantity
 
 _CODE: Final = re.compile(r"[A-Za-z][\w.:/-]*\|[^\s|\[\]]+")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?([T ].*)?")
 _FLAGS: Final = {"yes": True, "true": True, "no": False, "false": False}
 MEASURES: Final = ("weight", "height", "serum_creatinine", "creatinine_clearance", "egfr")
 LISTS: Final = ("orders", "conditions", "allergies", "observations")
@@ -178,6 +179,9 @@ def _observation(text: str, number: int) -> dict[str, Any]:
     found: dict[str, Any] = {"codes": [name]} if _CODE.fullmatch(name) else {"concept": name}
     if at.strip():
         found["at"] = at.strip()
+    if _DATE.fullmatch(value):
+        found["answer"] = value
+        return found
     try:
         read = parse_quantity(value)
         found["value"] = Quantity(read.value, read.unit, read.comparator, read.upper)

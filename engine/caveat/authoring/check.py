@@ -76,7 +76,7 @@ def _rules(texts: RuleTexts, terminology: Terminology) -> tuple[Checked, ...]:
         if compiled is None:
             continue
         sound = placed.rule.id not in faulty
-        where = spots(placed, terminology, compiled.subject) if sound else ()
+        where = spots(placed, terminology, compiled) if sound else ()
         found.append(Checked(placed, compiled, where, sound))
     return tuple(found)
 

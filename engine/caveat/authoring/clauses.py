@@ -53,14 +53,28 @@ def _leaf(node: nodes.Leaf) -> str:
         case nodes.AllergyLeaf():
             return f"allergy.{node.prop} is {listed(node.values)}"
         case nodes.CountLeaf():
-            return f"count of {node.label} by {node.by} {node.shown}"
+            return f"count of {node.label} by {node.by}{_where(node)} {node.shown}"
         case nodes.SumLeaf():
-            return f"sum over {node.label} {node.shown}"
+            return f"sum over {node.label}{_where(node)} {node.shown}"
+        case nodes.ExposureLeaf():
+            return f"exposure to {node.label}{_where(node)} within {node.window} d {node.shown}"
         case nodes.KnownLeaf():
             return f"{node.fact} is known"
         case nodes.ChoiceLeaf():
             return f"{node.fact} is {listed(node.values)}"
     return "always"
+
+
+def _where(node: nodes.CountLeaf | nodes.SumLeaf | nodes.ExposureLeaf) -> str:
+    return "" if node.where is None else f" where {_inline(node.where)}"
+
+
+def _inline(node: Node) -> str:
+    """A tree in one line."""
+    if not isinstance(node, (nodes.All, nodes.AnyOf)):
+        return clause(node)
+    word = " and " if isinstance(node, nodes.All) else " or "
+    return f"({word.join(_inline(part) for part in node.parts)})"
 
 
 def owner(which: int) -> str:

@@ -78,7 +78,7 @@ def measure(root: str | FilePath, rules: Ruleset, only: str | None = None) -> Co
         if rule is None or (only is not None and only not in rule.id):
             continue
         ready = prepare(cases, rule, rules.terminology)
-        for spot in spots(placed, rules.terminology, rule.subject):
+        for spot in spots(placed, rules.terminology, rule):
             if not isinstance(spot.node, (nodes.All, nodes.AnyOf, nodes.AtLeast)):
                 found.append(_leaf(rule.id, spot, spot.node, ready))
     return Coverage(tuple(found), tuple(problems.found))

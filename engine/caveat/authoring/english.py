@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from caveat.authoring.phrases import ingredients, phrase
+from caveat.authoring.phrases import Scopes, ingredients, phrase
 from caveat.compile.nodes import All, AnyOf, AtLeast, Node
 from caveat.compile.program import CompiledRule
 from caveat.render.words import GRADES
@@ -36,7 +36,7 @@ def rule_in_english(
         for index, exclusion in enumerate(rule.unless):
             if index:
                 lines.append("  or when")
-            lines += [f"  {text}" for text in outline(exclusion.node, terminology)]
+            lines += [f"  {text}" for text in outline(exclusion.node, terminology, 0, rule.scopes)]
             lines.append(f"    ({exclusion.id}) because {_lower(exclusion.because)}")
     if rule.supersedes:
         names = ", ".join(rule.supersedes)
@@ -46,12 +46,17 @@ def rule_in_english(
 
 def subject_words(rule: CompiledRule, terminology: Terminology) -> str:
     """For whom the rule is judged."""
-    first = ingredients(rule.first, terminology) if rule.first else ""
+    first = ingredients(rule.first, terminology) if rule.first else _any_order(rule, terminology)
     second = ingredients(rule.second, terminology) if rule.second else ""
     if rule.subject == "order":
         return f"once for each current order of {first}"
     if rule.subject == "stopped":
         return f"once for each order of {first} that has ended"
+    if rule.subject == "pair" and rule.share == "ingredient":
+        return f"once for each two current orders that overlap in time and share an ingredient: {first}"
+    if rule.subject == "pair" and rule.share == "none":
+        both = f"one of {first}, the other of {second}"
+        return f"once for each two current orders that overlap in time and share none of these, {both}"
     if rule.subject == "pair":
         return f"once for each two current orders that overlap in time, one of {first}, the other of {second}"
     if rule.subject == "allergy":
@@ -60,19 +65,26 @@ def subject_words(rule: CompiledRule, terminology: Terminology) -> str:
     return f"once for a patient who takes {first}" if first else "once for every patient"
 
 
-def outline(node: Node, terminology: Terminology, depth: int = 0) -> Iterator[str]:
+def _any_order(rule: CompiledRule, terminology: Terminology) -> str:
+    """What a scope of every order is in words; nothing for a rule on every patient."""
+    if not rule.of_any:
+        return ""
+    return "any medicine" + (f" but {ingredients(rule.left_out, terminology)}" if rule.left_out else "")
+
+
+def outline(node: Node, terminology: Terminology, depth: int = 0, scopes: Scopes = ((), ())) -> Iterator[str]:
     """A condition as an indented list, one clause a line."""
     group = isinstance(node, (All, AnyOf, AtLeast))
-    yield f"{'  ' * depth}- {phrase(node, terminology)}{':' if group else ''}"
+    yield f"{'  ' * depth}- {phrase(node, terminology, scopes)}{':' if group else ''}"
     if isinstance(node, (All, AnyOf, AtLeast)):
         for part in node.parts:
-            yield from outline(part, terminology, depth + 1)
+            yield from outline(part, terminology, depth + 1, scopes)
 
 
 def _when(rule: CompiledRule, terminology: Terminology) -> list[str]:
     if phrase(rule.when, terminology) == "always":
         return ["It alerts for every such subject."]
-    return ["It alerts when", *(f"  {text}" for text in outline(rule.when, terminology))]
+    return ["It alerts when", *(f"  {text}" for text in outline(rule.when, terminology, 0, rule.scopes))]
 
 
 def _texts(rule: CompiledRule) -> list[str]:

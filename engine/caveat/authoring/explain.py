@@ -107,7 +107,9 @@ def explain(
         SubjectExplained(
             one,
             by,
-            fill(rule.texts.summary, chart, one.outcome.subject, rule.limits) if _shown(one) else rule.title,
+            fill(rule.texts.summary, chart, one.outcome.subject, rule.limits, rule.scopes)
+            if _shown(one)
+            else rule.title,
         )
         for one, by in zip(judged, hidden, strict=True)
         if order is None or order in one.outcome.subject.order_ids
@@ -147,7 +149,7 @@ def _seen(view: OrderView, rule: CompiledRule) -> OrderSeen:
         counts,
         resolution.unrecognised,
         resolution.candidates,
-        not scope.isdisjoint(view.ingredients),
+        rule.of_any or not scope.isdisjoint(view.ingredients),
     )
 
 

@@ -45,6 +45,8 @@ class Vocabulary:
                 values |= {(_owned(leaf), value) for value in leaf.values}
             elif isinstance(leaf, (nodes.ConditionLeaf, nodes.IndicationLeaf)):
                 sets |= set(leaf.sets)
+            elif isinstance(leaf, nodes.AllergyLeaf) and "reaction" in leaf.prop:
+                values |= {(leaf.prop, value) for value in leaf.values}
         return cls(tuple(sorted(values)), tuple(sorted(sets)))
 
     def others(self, prop: str, than: tuple[str, ...]) -> tuple[str, ...]:
@@ -87,6 +89,9 @@ def changed(leaf: Leaf, words: Vocabulary) -> Iterator[Change]:
             yield "by", f"by {leaf.by} became by {other}", replace(leaf, by=other)
     elif isinstance(leaf, nodes.SumLeaf):
         yield from _weights(leaf)
+    elif isinstance(leaf, nodes.ExposureLeaf):
+        for name, window in (("x2", leaf.window * 2), ("half", leaf.window // 2)):
+            yield f"window-{name}", f"within {leaf.window} d became {window} d", replace(leaf, window=window)
     if isinstance(leaf, (nodes.OrderIsLeaf, nodes.OrderNumberLeaf)) and leaf.which == 1:
         yield "which", "other became order", replace(leaf, which=0)
 
@@ -216,6 +221,8 @@ def _allergy(leaf: nodes.AllergyLeaf, words: Vocabulary) -> Iterator[Change]:
     if leaf.prop == "status":
         other = ("active",) if "ever" in leaf.values else ("ever",)
         yield f"status-{other[0]}", f"status became {other[0]}", replace(leaf, values=other)
+        return
+    if leaf.prop in ("to_ingredient", "taken_since"):
         return
     for name in words.others(leaf.prop, leaf.values):
         yield f"value-{name}", f"{leaf.prop} became {name}", replace(leaf, values=(name,))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from caveat.authoring.clauses import clause
 from caveat.authoring.leaf_mutants import Vocabulary, changed
 from caveat.authoring.placing import WHEN, Steps
-from caveat.compile.nodes import All, AnyOf, AtLeast, Node
+from caveat.compile.nodes import All, AnyOf, AtLeast, CountLeaf, ExposureLeaf, Node, OrderNumberLeaf, SumLeaf
 from caveat.compile.program import CompiledRule
 
 FEW = 5
@@ -28,7 +28,7 @@ class Mutant:
 
 def vocabulary(rules: tuple[CompiledRule, ...]) -> Vocabulary:
     """The values that the rules use, to put in one another's place."""
-    return Vocabulary.of(leaf for rule in rules for leaf in rule.leaves())
+    return Vocabulary.of(leaf for rule in rules for leaf in rule.asked())
 
 
 def mutants(rule: CompiledRule, words: Vocabulary) -> Iterator[Mutant]:
@@ -51,7 +51,41 @@ def _all(rule: CompiledRule, words: Vocabulary) -> Iterator[Mutant]:
         rest = rule.unless[:index] + rule.unless[index + 1 :]
         what = f"exception {exclusion.id} dropped"
         yield Mutant(_id(index, (), "dropped"), what, replace(rule, unless=rest), index)
+    yield from _parts(rule)
     yield from _scopes(rule)
+
+
+def _parts(rule: CompiledRule) -> Iterator[Mutant]:
+    """Amounts of a named part of a combination product as those of the part that the scope names."""
+    trees = [(WHEN, rule.when), *((index, one.node) for index, one in enumerate(rule.unless))]
+    for part, tree in trees:
+        for steps, leaf in _amounts(tree, ()):
+            own = rule.scopes[leaf.which]
+            if leaf.of in ((), own):
+                continue
+            node = _replaced(tree, steps, replace(leaf, of=own))
+            unless = tuple(
+                replace(one, node=node) if index == part else one for index, one in enumerate(rule.unless)
+            )
+            found = replace(rule, when=node) if part == WHEN else replace(rule, unless=unless)
+            what = f"{clause(leaf)!r}: the part is that of the scope"
+            yield Mutant(_id(part, steps, "of-scope"), what, found, part, steps)
+
+
+def _amounts(node: Node, steps: Steps) -> Iterator[tuple[Steps, OrderNumberLeaf]]:
+    if isinstance(node, OrderNumberLeaf):
+        yield steps, node
+    elif isinstance(node, (All, AnyOf, AtLeast)):
+        for index, part in enumerate(node.parts):
+            yield from _amounts(part, (*steps, index))
+
+
+def _replaced(node: Node, steps: Steps, leaf: OrderNumberLeaf) -> Node:
+    if not steps:
+        return leaf
+    assert isinstance(node, (All, AnyOf, AtLeast))
+    inner = _replaced(node.parts[steps[0]], steps[1:], leaf)
+    return replace(node, parts=(*node.parts[: steps[0]], inner, *node.parts[steps[0] + 1 :]))
 
 
 def _id(part: int, steps: Steps, change: str) -> str:
@@ -64,6 +98,11 @@ def _in_tree(node: Node, steps: Steps, words: Vocabulary) -> Iterator[tuple[Step
     if not isinstance(node, (All, AnyOf, AtLeast)):
         for change, what, leaf in changed(node, words):
             yield steps, change, what, leaf
+        if isinstance(node, (CountLeaf, SumLeaf, ExposureLeaf)) and node.where is not None:
+            yield steps, "where-gone", "where dropped", replace(node, where=None)
+            for within, change, what, changed_where in _in_tree(node.where, (), words):
+                place = ".".join(("where", *map(str, within)))
+                yield steps, f"{place}:{change}", f"where: {what}", replace(node, where=changed_where)
         return
     for change, what, group in _group(node):
         yield steps, change, what, group
@@ -102,6 +141,13 @@ def _group(node: All | AnyOf | AtLeast) -> Iterator[tuple[str, str, Node]]:
                     yield f"points-{index}-{other}", what, replace(node, points=changed_points)
 
 
+def _unshared(rule: CompiledRule) -> CompiledRule:
+    """Each two orders of the scope; those of one ingredient alone become those of none in common."""
+    if rule.share == "ingredient":
+        return replace(rule, share="none")
+    return replace(rule, share="")
+
+
 def _scopes(rule: CompiledRule) -> Iterator[Mutant]:
     for name, members in (("first", rule.first), ("second", rule.second)):
         if 1 < len(members) <= FEW:
@@ -109,7 +155,9 @@ def _scopes(rule: CompiledRule) -> Iterator[Mutant]:
                 kept = tuple(m for m in members if m != member)
                 change = replace(rule, first=kept) if name == "first" else replace(rule, second=kept)
                 yield Mutant(f"scope.{name}:drop-{member}", f"{member} dropped from the scope", change)
-    if rule.subject == "pair":
+    if rule.share:
+        yield Mutant("scope.share:any", "whether they share an ingredient is not asked", _unshared(rule))
+    elif rule.subject == "pair":
         both = tuple(sorted({*rule.first, *rule.second}))
         yield Mutant("scope.second:self", "the second scope takes in the first", replace(rule, second=both))
         yield Mutant(

@@ -139,7 +139,7 @@ def run(root: str | FilePath, rules: Ruleset, only: str | None = None) -> Mutati
     for rule in rules.program.rules:
         if only is not None and only not in rule.id:
             continue
-        where = spots(placed[rule.id], rules.terminology, rule.subject) if rule.id in placed else ()
+        where = spots(placed[rule.id], rules.terminology, rule) if rule.id in placed else ()
         fallback = placed[rule.id].place("id") if rule.id in placed else Place(rule.place)
         ready = prepare(cases, rule, rules.terminology)
         failing = [case for case in ready if not _holds(rule, rule, case)]
@@ -224,13 +224,18 @@ def _rule(
 
 def _holds(mutant: CompiledRule, rule: CompiledRule, case: Prepared) -> bool:
     """Whether a case comes out as it should although the rule is broken."""
-    same = (mutant.subject, mutant.first, mutant.second) == (rule.subject, rule.first, rule.second)
+    same = _scope(mutant) == _scope(rule)
     judged = case.subjects if same else tuple(subjects(mutant, case.chart))
     try:
         outcomes = [judge_rule(mutant, case.chart, subject).outcome for subject in judged]
     except Exception:
         return False
     return not differences(case.placed.case, outcomes)
+
+
+def _scope(rule: CompiledRule) -> tuple[object, ...]:
+    """What decides which subjects a rule is judged for."""
+    return (rule.subject, rule.first, rule.second, rule.share)
 
 
 def _argued(root: FilePath, problems: Problems) -> dict[tuple[str, str], Place]:

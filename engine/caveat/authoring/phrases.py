@@ -21,6 +21,10 @@ _FLAGS: Final = {
     ("purpose", "test"): "it is a test dose",
     ("purpose", "treatment"): "it is for treatment, not a test dose",
 }
+_KNOWN: Final = {
+    "order.as_needed": "whether it is taken as needed is known",
+    "order.tapered": "whether it was tapered off is known",
+}
 _WHEN: Final = {"active": "present now", "past": "past and over", "ever": "recorded, now or in the past"}
 _YES_NO: Final = {
     ("pregnant", "true"): "the patient is pregnant",
@@ -38,8 +42,14 @@ _YES_NO: Final = {
 }
 
 
-def phrase(node: Node, terminology: Terminology) -> str:
-    """A leaf as a clause; a group by how many of its parts must hold."""
+Scopes = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def phrase(node: Node, terminology: Terminology, scopes: Scopes = ((), ())) -> str:
+    """A leaf as a clause; a group by how many of its parts must hold.
+
+    `scopes` are the ingredients of the rule's orders: another one whose part is meant is named.
+    """
     match node:
         case nodes.All():
             return "all of these hold"
@@ -52,39 +62,71 @@ def phrase(node: Node, terminology: Terminology) -> str:
             return f"at least {node.count} of these {len(node.parts)} hold"
         case nodes.Always():
             return "never" if node.negated else "always"
-    text = _leaf(node, terminology)
+    text = _leaf(node, terminology, scopes)
     return f"it is not so that {text}" if node.negated else text
 
 
-def _leaf(leaf: Leaf, terminology: Terminology) -> str:
+def _leaf(leaf: Leaf, terminology: Terminology, scopes: Scopes) -> str:
     match leaf:
         case nodes.NumberLeaf():
             return _number(leaf)
         case nodes.OrderNumberLeaf():
-            return f"{_owner(leaf.which)} {fact_words(leaf.prop)} is {leaf.shown}"
+            part = _part(leaf, terminology, scopes)
+            return f"{_owner(leaf.which)} {fact_words(leaf.prop)}{part} is {leaf.shown}"
         case nodes.OrderIsLeaf():
             return _order_is(leaf, terminology)
         case nodes.DoseMultipleLeaf():
-            return f"{_owner(leaf.which)} single dose is a whole multiple of {leaf.shown}"
+            part = _part(leaf, terminology, scopes)
+            return f"{_owner(leaf.which)} single dose{part} is a whole multiple of {leaf.shown}"
         case nodes.IndicationLeaf():
             return f"{_owner(leaf.which)} indication is {sets(leaf.sets, terminology)}"
         case nodes.ConditionLeaf():
             return _condition(leaf, terminology)
         case nodes.AllergyLeaf():
-            return _allergy(leaf)
+            return _allergy(leaf, terminology)
         case nodes.CountLeaf():
             what = "different ingredients" if leaf.by == "ingredient" else "orders"
-            return f"the number of current {what} of {_label(leaf.label, terminology)} is {leaf.shown}"
+            of, only = _label(leaf.label, terminology), _where(leaf, terminology)
+            return f"the number of current {what} of {of} is {leaf.shown}{only}"
         case nodes.SumLeaf():
             times = f", each times its {fact_words(leaf.times)}" if leaf.times else ""
-            return f"the weighted sum over {_label(leaf.label, terminology)}{times} is {leaf.shown}"
+            of, only = _label(leaf.label, terminology), _where(leaf, terminology)
+            return f"the weighted sum over {of}{times} is {leaf.shown}{only}"
+        case nodes.ExposureLeaf():
+            of, only = _label(leaf.label, terminology), _where(leaf, terminology)
+            return f"of the last {leaf.window} days, those with an order of {of} are {leaf.shown}{only}"
         case nodes.KnownLeaf():
-            return f"{fact_words(leaf.fact)} is known"
+            return _KNOWN.get(leaf.fact) or f"{fact_words(leaf.fact)} is known"
         case nodes.ChoiceLeaf():
             if len(leaf.values) == 1 and (leaf.fact, leaf.values[0]) in _YES_NO:
                 return _YES_NO[leaf.fact, leaf.values[0]]
             return f"{fact_words(leaf.fact)} is {either(leaf.values)}"
     return "always"
+
+
+def _part(
+    leaf: nodes.OrderNumberLeaf | nodes.DoseMultipleLeaf, terminology: Terminology, scopes: Scopes
+) -> str:
+    """Whose part of a combination product is meant, where that is not the rule's own ingredient."""
+    named = leaf.of and leaf.of != scopes[leaf.which]
+    return f" of {ingredients(leaf.of, terminology)}" if named else ""
+
+
+def _where(leaf: nodes.CountLeaf | nodes.SumLeaf | nodes.ExposureLeaf, terminology: Terminology) -> str:
+    """Which of the orders are counted."""
+    if leaf.where is None:
+        return ""
+    members = tuple(dict(leaf.weights)) if isinstance(leaf, nodes.SumLeaf) else leaf.ingredients
+    return f", over orders where {_inline(leaf.where, terminology, (members, ()))}"
+
+
+def _inline(node: Node, terminology: Terminology, scopes: Scopes, *, inner: bool = False) -> str:
+    """A tree in one line."""
+    if not isinstance(node, (nodes.All, nodes.AnyOf)):
+        return phrase(node, terminology, scopes)
+    word = " and " if isinstance(node, nodes.All) else " or "
+    text = word.join(_inline(part, terminology, scopes, inner=True) for part in node.parts)
+    return f"({text})" if inner else text
 
 
 def _number(leaf: nodes.NumberLeaf) -> str:
@@ -119,7 +161,21 @@ def _condition(leaf: nodes.ConditionLeaf, terminology: Terminology) -> str:
     return f"{sets(leaf.sets, terminology)} is {_WHEN[leaf.status]}{tail}"
 
 
-def _allergy(leaf: nodes.AllergyLeaf) -> str:
+_OF_ALLERGY = {
+    ("to_ingredient", "true"): "the allergy is to an ingredient of the order itself",
+    ("to_ingredient", "false"): "the allergy is to another ingredient than those of the order",
+    ("taken_since", "true"): "a course of it was begun after the allergy was recorded, and completed",
+    ("taken_since", "false"): "no course of it was begun after the allergy was recorded and completed",
+}
+
+
+def _allergy(leaf: nodes.AllergyLeaf, terminology: Terminology) -> str:
+    if leaf.prop == "reaction":
+        return f"a recorded reaction is {sets(leaf.values, terminology)}"
+    if leaf.prop == "only_reaction":
+        return f"every recorded reaction is {sets(leaf.values, terminology)}"
+    if (leaf.prop, leaf.values[0]) in _OF_ALLERGY:
+        return _OF_ALLERGY[leaf.prop, leaf.values[0]]
     if leaf.prop == "status":
         return "the allergy is or was recorded" if "ever" in leaf.values else "the allergy still counts"
     if leaf.prop == "type":

@@ -12,7 +12,7 @@ from typing import Any
 
 from caveat.compile.expressions import Reader
 from caveat.compile.nodes import All, AnyOf, AtLeast, Node
-from caveat.compile.program import SubjectKind
+from caveat.compile.program import CompiledRule
 from caveat.rules.diagnostics import Path, Place, Problems
 from caveat.rules.expression import Expression
 from caveat.rules.folder import PlacedRule
@@ -51,16 +51,21 @@ class NotingReader(Reader):
         shown = "not" if key == "not_" else key
         return self._note(Reader._key(self, written, key, path, negated), (*path, shown))
 
-    def _order_key(self, key: str, value: Any, which: int, path: Path, negated: bool) -> Node:
-        return self._note(Reader._order_key(self, key, value, which, path, negated), path)
+    def order_key(
+        self, key: str, value: Any, which: int, path: Path, negated: bool, of: tuple[str, ...]
+    ) -> Node:
+        """As the Reader does, with the place noted."""
+        return self._note(Reader.order_key(self, key, value, which, path, negated, of), path)
 
     def _choice(self, fact: str, value: Any, path: Path, negated: bool) -> Node:
         return self._note(Reader._choice(self, fact, value, path, negated), path)
 
 
-def spots(placed: PlacedRule, terminology: Terminology, subject: SubjectKind) -> tuple[Spot, ...]:
+def spots(placed: PlacedRule, terminology: Terminology, rule: CompiledRule) -> tuple[Spot, ...]:
     """Every node of the rule with its place, parents before parts; problems are left to the compiler."""
-    reader = NotingReader(placed.source, terminology, Problems(), placed.rule.id, subject)
+    reader = NotingReader(
+        placed.source, terminology, Problems(), placed.rule.id, rule.subject, scopes=rule.scopes
+    )
     roots = [(WHEN, reader.expression(placed.rule.when, (*placed.path, "when")))]
     for index, item in enumerate(placed.rule.unless):
         roots.append((index, reader.expression(item, (*placed.path, "unless", index))))

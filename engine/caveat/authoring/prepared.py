@@ -18,7 +18,7 @@ from caveat.terminology.concepts import Terminology
 from caveat.truth import FALSE, TRUE, Truth
 from caveat.units import parse_unit
 
-Ranged = nodes.NumberLeaf | nodes.OrderNumberLeaf | nodes.CountLeaf | nodes.SumLeaf
+Ranged = nodes.NumberLeaf | nodes.OrderNumberLeaf | nodes.CountLeaf | nodes.SumLeaf | nodes.ExposureLeaf
 NEAR = Fraction(1, 10)
 """How near to a limit a value is that shows its other side; or one step where values are whole."""
 
@@ -116,9 +116,14 @@ def _seen(cases: list[Prepared], leaf: Ranged, target: Interval) -> bool:
 
 
 def step_of(leaf: Leaf) -> Fraction:
-    """One step of a number that is counted (years, days, orders, times a day), else 0; in base units."""
+    """One step of what is counted (years, days, orders, whole points, times a day), else 0; in base units."""
     if isinstance(leaf, nodes.CountLeaf):
         return Fraction(1)
+    if isinstance(leaf, nodes.ExposureLeaf):
+        return parse_unit("d").factor
+    if isinstance(leaf, nodes.SumLeaf):
+        whole = leaf.times is None and all((w.low or 0).denominator == 1 for _, w in leaf.weights)
+        return Fraction(1) if whole else Fraction(0)
     if isinstance(leaf, nodes.NumberLeaf):
         unit = parse_unit(leaf.unit)
         if leaf.fact in ("age", "child_pugh_score") or unit.dimension == parse_unit("d").dimension:

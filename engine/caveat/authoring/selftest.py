@@ -209,6 +209,8 @@ def _records(
     if item.pair is None:
         yield "its record", Patient.model_validate({"id": item.id, **whole}), ()
         return
+    if item.pair.with_ is None:
+        raise CaveatError("a pair that must fire names both of its sides: order and with")
     first = _members(item.pair.order, terminology)
     second = _members(item.pair.with_, terminology)
     pairs = [(a, b) for a in first for b in second if a != b]

@@ -169,7 +169,7 @@ def _of_sum(leaf: SumLeaf, end: Fraction) -> Side:
 def _of_order(leaf: OrderNumberLeaf, end: Fraction, order: str) -> Side:
     def side(chart: Chart) -> int:
         view = next(one for one in chart.views if one.id == order)
-        return _side(order_number(chart, view, leaf.prop).interval, end)
+        return _side(order_number(chart, view, leaf.prop, leaf.of).interval, end)
 
     return side
 

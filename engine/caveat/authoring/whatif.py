@@ -25,7 +25,14 @@ from caveat.authoring.tipping import (
     spans_of_steps,
     tippings,
 )
-from caveat.compile.nodes import ChoiceLeaf, DoseMultipleLeaf, Leaf, NumberLeaf, OrderNumberLeaf
+from caveat.compile.nodes import (
+    ChoiceLeaf,
+    DoseMultipleLeaf,
+    Leaf,
+    NumberLeaf,
+    OrderNumberLeaf,
+    asked_of_each,
+)
 from caveat.compile.program import CompiledRule
 from caveat.compile.ruleset import Ruleset
 from caveat.evaluators.screen import build, ordinal
@@ -146,6 +153,9 @@ class _Search:
                 self.relevant.append(rule)
                 ids = tuple(dict.fromkeys(name for one in found for name in one.order_ids))
                 self.leaves += [(part, ids) for leaf in rule.leaves() for part in _parts(leaf)]
+                every = tuple(view.id for view in chart.current)
+                inner = (one for leaf in rule.leaves() for one in asked_of_each(leaf))
+                self.leaves += [(one, every) for one in inner]
 
     def chart(self, patient: Patient) -> Chart:
         return Chart(patient, self.rules.terminology, as_of=self.day, selection=self.selection)
@@ -232,7 +242,7 @@ class _Search:
         return frozenset(
             rule.id
             for rule in self.relevant
-            if any(isinstance(leaf, DoseMultipleLeaf) for leaf in rule.leaves())
+            if any(isinstance(leaf, DoseMultipleLeaf) for leaf in rule.asked())
         )
 
     def _years(self, at: Evaluations) -> Iterator[Fraction]:

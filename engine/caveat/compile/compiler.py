@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from caveat.compile.expressions import Reader
 from caveat.compile.program import Citation, CompiledRule, Exclusion, Program, SubjectKind, Texts
 from caveat.compile.proposals import suggestions
 from caveat.compile.serial import seal
+from caveat.rules.expression import Scope
 from caveat.rules.folder import PlacedRule, RuleTexts
 from caveat.rules.model import AppliesTo
 from caveat.terminology.concepts import Terminology
@@ -48,6 +50,8 @@ def compile_rule(placed: PlacedRule, terminology: Terminology, texts: RuleTexts)
         return None
     reader = Reader(placed.source, terminology, texts.problems, rule.id, kind)
     first, second = _scopes(rule.applies_to, kind, reader, (*placed.path, "applies_to"))
+    chosen, pair = _of_any(rule.applies_to), rule.applies_to.pair
+    reader = replace(reader, scopes=(first, second))
     when = reader.expression(rule.when, (*placed.path, "when"))
     unless = tuple(
         Exclusion(item.id, item.because, reader.expression(item, (*placed.path, "unless", index)))
@@ -74,7 +78,15 @@ def compile_rule(placed: PlacedRule, terminology: Terminology, texts: RuleTexts)
         place=_place(placed, texts),
         limits=tuple(reader.limits),
         suggestions=suggestions(rule.suggest, kind, reader, placed.path),
+        left_out=tuple(sorted(set(chosen.except_ or ()))) if chosen is not None else (),
+        share=(pair.share or "") if pair is not None else "",
     )
+
+
+def _of_any(applies: AppliesTo) -> Scope | None:
+    """The scope that takes every order, if there is one."""
+    side = applies.allergy or applies.pair
+    return side.order if side is not None and side.order.any else None
 
 
 def _place(placed: PlacedRule, texts: RuleTexts) -> str:
@@ -98,16 +110,22 @@ def _scopes(
     if applies.stopped is not None:
         return reader.scope(applies.stopped, (*path, kind)), ()
     if applies.pair is not None:
-        first = reader.scope(applies.pair.order, (*path, kind, "order"))
-        return first, reader.scope(applies.pair.with_, (*path, kind, "with"))
+        pair = applies.pair
+        if (pair.with_ is None) != (pair.share == "ingredient"):
+            reader.problem(
+                "C022",
+                "key does not fit",
+                (*path, kind),
+                "A pair has a second side in `with`, or shares an ingredient of its first; never both.",
+                "Write with: for two sides, or share: ingredient for two orders of one ingredient.",
+            )
+        first = reader.scope(pair.order, (*path, kind, "order"), any_order=pair.share == "ingredient")
+        return first, first if pair.with_ is None else reader.scope(pair.with_, (*path, kind, "with"))
     if applies.allergy is not None:
-        first = reader.scope(applies.allergy.order, (*path, kind, "order"))
+        first = reader.scope(applies.allergy.order, (*path, kind, "order"), any_order=True)
         to = applies.allergy.to
-        if isinstance(to, dict):
-            from caveat.rules.expression import Scope
-
-            scope = Scope.model_validate({"class": to["class"]})
-            return first, reader.scope(scope, (*path, kind, "to"))
+        if isinstance(to, Scope):
+            return first, reader.scope(to, (*path, kind, "to"))
         return first, ()
     assert applies.patient is not None
     taking = applies.patient.taking

@@ -7,29 +7,25 @@ with its place, and the leaf becomes `Always(negated=True)` so that the rest is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 from caveat.compile import nodes
+from caveat.compile.allergies import allergy
 from caveat.compile.nodes import Node
+from caveat.compile.orders import count, exposure, order_key, order_test, total
 from caveat.compile.program import Limit
 from caveat.compile.ranges import RangeError, read_bound, read_range
 from caveat.compile.scores import score, votes
 from caveat.compile.tables import table
 from caveat.dates import parse_duration
 from caveat.errors import CaveatError
-from caveat.facts.catalog import CHOICES, ORDER_NUMBERS, knowable, number_fact, number_names
-from caveat.intervals import Interval
+from caveat.facts.catalog import AMOUNTS_OF_ORDER, CHOICES, knowable, number_fact, number_names
 from caveat.rules.diagnostics import Path, Problems, did_you_mean
 from caveat.rules.expression import (
-    AllergyTest,
     ConditionTest,
-    CountTest,
     Expression,
     NumberTest,
-    OrderTest,
     Scope,
-    SumTest,
 )
 from caveat.rules.source import Source
 from caveat.terminology.concepts import Terminology
@@ -37,16 +33,17 @@ from caveat.units import parse_unit
 
 NOTHING = nodes.Always(negated=True)
 FIXED_KEYS = frozenset(
-    "all any not at_least score table always order other condition allergy count sum known unknown context "
-    "sex pregnant lactating child_pugh_class".split()
+    "all any not at_least score table always order other condition allergy count sum exposure known unknown "
+    "context sex pregnant lactating child_pugh_class".split()
 )
-_ORDER_FLAGS = ("as_needed", "tapered", "continued")
-_STATUSES = ("proposed", "active", "on-hold", "completed", "stopped", "unknown")
+_ANY_ORDER = (
+    "`any` stands alone (with `except`), in the order of an allergy or of a pair with share: ingredient."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the expressions of one rule."""
+    """Reads the expressions of one rule; `scopes` are the ingredients of its first and second order."""
 
     source: Source
     terminology: Terminology
@@ -54,6 +51,11 @@ class Reader:
     rule: str
     subject: str
     limits: list[Limit] = field(default_factory=list)
+    scopes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    def keys(self, path: Path) -> list[str]:
+        """The keys of the mapping at `path`, in the order they are written."""
+        return _keys(self.source, path)
 
     def problem(
         self, code: str, title: str, path: Path, why: str, hint: str = "", *, key: bool = False
@@ -104,19 +106,22 @@ class Reader:
         if key == "always":
             return nodes.Always(negated)
         if key in ("order", "other"):
-            return self._order(getattr(written, key), 0 if key == "order" else 1, (*path, key), negated)
+            return order_test(self, getattr(written, key), 0 if key == "order" else 1, (*path, key), negated)
         if key == "condition":
             assert written.condition is not None
             return self._condition(written.condition, (*path, key), negated)
         if key == "allergy":
             assert written.allergy is not None
-            return self._allergy(written.allergy, (*path, key), negated)
+            return allergy(self, written.allergy, (*path, key), negated)
         if key == "count":
             assert written.count is not None
-            return self._count(written.count, (*path, key), negated)
+            return count(self, written.count, (*path, key), negated)
         if key == "sum":
             assert written.sum is not None
-            return self._sum(written.sum, (*path, key), negated)
+            return total(self, written.sum, (*path, key), negated)
+        if key == "exposure":
+            assert written.exposure is not None
+            return exposure(self, written.exposure, (*path, key), negated)
         if key in ("known", "unknown"):
             return self._known(getattr(written, key), (*path, key), negated, unknown=key == "unknown")
         if key == "context":
@@ -143,7 +148,7 @@ class Reader:
         unit = fact.unit
         if name == "age":
             unit = self._age_unit(test)
-        within = self._within(test.within, path)
+        within = self.days(test.within, path)
         try:
             target, unit, shown = read_range(test, unit, fact.analyte, name)
         except RangeError as error:
@@ -162,7 +167,7 @@ class Reader:
             )
         return nodes.NumberLeaf(name, target, unit, shown, test.pick, within, test.using, negated)
 
-    def _within(self, written: str | None, path: Path) -> int | None:
+    def days(self, written: str | None, path: Path) -> int | None:
         """Whole days of a limit on age or recency."""
         try:
             return parse_duration(written) if written else None
@@ -214,59 +219,14 @@ class Reader:
                 return f"Did you mean {other}?"
         return ""
 
-    def _order(self, test: OrderTest, which: int, path: Path, negated: bool) -> Node:
-        if which == 1 and self.subject != "pair":
-            self.problem(
-                "C022", "key does not fit", path, "`other` names the second order of a pair.", key=True
-            )
-            return NOTHING
-        if self.subject == "patient":
-            self.problem(
-                "C022",
-                "key does not fit",
-                path,
-                "A patient rule judges no single order.",
-                "Use count or sum, or applies_to: order.",
-                key=True,
-            )
-            return NOTHING
-        parts: list[Node] = []
-        for key in _keys(self.source, path):
-            value = getattr(test, "class_" if key == "class" else key, None)
-            if value is not None:
-                parts.append(self._order_key(key, value, which, (*path, key), negated))
-        if not parts:
-            self.problem("C010", "empty condition", path, "An order test needs at least one property.")
-            return NOTHING
-        return self.join(parts, conjunction=not negated)
-
-    def _order_key(self, key: str, value: Any, which: int, path: Path, negated: bool) -> Node:
-        if key in ("ingredient", "class"):
-            scope = Scope(ingredient=value) if key == "ingredient" else Scope.model_validate({"class": value})
-            return nodes.OrderIsLeaf(which, "ingredient", self.scope(scope, path[:-1]), negated)
-        if key in ("route", "form"):
-            ids = self.terminology.tables.routes if key == "route" else self.terminology.tables.forms
-            return nodes.OrderIsLeaf(which, key, self._ids(value, ids, key, path), negated)
-        if key == "status":
-            return nodes.OrderIsLeaf(which, key, self._ids(value, _STATUSES, "order status", path), negated)
-        if key == "purpose":
-            return nodes.OrderIsLeaf(which, key, (value,), negated)
-        if key in _ORDER_FLAGS:
-            return nodes.OrderIsLeaf(which, key, ("true" if value else "false",), negated)
-        if key == "indication":
-            return nodes.IndicationLeaf(which, self.value_sets(value, path), negated)
-        try:
-            if key == "dose_multiple_of":
-                step, unit, shown = read_bound("", value, None, None, "dose_multiple_of")
-                return nodes.DoseMultipleLeaf(which, Interval(step, step), unit, shown, negated)
-            target, unit, shown = read_range(value, ORDER_NUMBERS[key], None, key)
-        except RangeError as error:
-            self.range_problem(error, path, key)
-            return NOTHING
-        return nodes.OrderNumberLeaf(which, key, target, unit, shown, negated)
+    def order_key(
+        self, key: str, value: Any, which: int, path: Path, negated: bool, of: tuple[str, ...]
+    ) -> Node:
+        """The leaf of one property of an order."""
+        return order_key(self, key, value, which, path, negated, of)
 
     def _condition(self, test: ConditionTest, path: Path, negated: bool) -> Node:
-        within = self._within(test.within, path)
+        within = self.days(test.within, path)
         if test.during_order and self.subject == "patient":
             self.problem(
                 "C022",
@@ -279,52 +239,6 @@ class Reader:
             self.value_sets(test.in_, (*path, "in")), test.status, within, test.during_order, negated
         )
 
-    def _allergy(self, test: AllergyTest, path: Path, negated: bool) -> Node:
-        if self.subject != "allergy":
-            self.problem("C022", "key does not fit", path, "`allergy` needs applies_to: allergy.", key=True)
-            return NOTHING
-        parts: list[Node] = []
-        for key in _keys(self.source, path):
-            value = getattr(test, key, None)
-            if value is not None:
-                values = (value,) if isinstance(value, str) else tuple(value)
-                parts.append(nodes.AllergyLeaf(key, values, negated))
-        if not parts:
-            self.problem("C010", "empty condition", path, "An allergy test needs at least one property.")
-            return NOTHING
-        return self.join(parts, conjunction=not negated)
-
-    def _count(self, test: CountTest, path: Path, negated: bool) -> Node:
-        try:
-            target, _, shown = read_range(test, "1", None, "a count")
-        except RangeError as error:
-            self.range_problem(error, path, "a count")
-            return NOTHING
-        members = self.scope(test.of, (*path, "of"))
-        return nodes.CountLeaf(members, _label(test.of), test.by, target, shown, negated)
-
-    def _sum(self, test: SumTest, path: Path, negated: bool) -> Node:
-        try:
-            target, unit, shown = read_range(test, None if test.times else "1", None, "a sum")
-        except RangeError as error:
-            self.range_problem(error, path, "a sum")
-            return NOTHING
-        members = self.scope(test.of, (*path, "of"))
-        weights: list[tuple[str, Interval]] = []
-        for name in members:
-            weight = Fraction(str((test.weights or {}).get(name, 0 if test.weights else 1)))
-            weights.append((name, Interval(weight, weight)))
-        for name in set(test.weights or {}) - set(members):
-            self.problem(
-                "C020",
-                f"unknown ingredient {name!r}",
-                (*path, "weights", name),
-                "It is not in the scope of this sum.",
-                did_you_mean(name, members),
-                key=True,
-            )
-        return nodes.SumLeaf(tuple(weights), _label(test.of), test.times, target, unit, shown, negated)
-
     def _known(self, names: tuple[str, ...], path: Path, negated: bool, *, unknown: bool) -> Node:
         allowed = knowable(self.terminology)
         for index, name in enumerate(names):
@@ -336,8 +250,17 @@ class Reader:
                     "It is no fact of a patient.",
                     did_you_mean(name, allowed),
                 )
-        parts: list[Node] = [nodes.KnownLeaf(name, unknown != negated) for name in names]
+            elif name.startswith("allergy.") and self.subject != "allergy":
+                self.problem(
+                    "C022", "key does not fit", path, "`allergy` needs applies_to: allergy.", key=True
+                )
+        parts: list[Node] = [nodes.KnownLeaf(name, unknown != negated, self._part(name)) for name in names]
         return self.join(parts, conjunction=not negated)
+
+    def _part(self, name: str) -> tuple[str, ...]:
+        """The ingredients whose part of a combination product is meant, for an amount of the order."""
+        amount = name.startswith("order.") and name.removeprefix("order.") in AMOUNTS_OF_ORDER
+        return self.scopes[0] if amount else ()
 
     def _context(self, written: Expression, path: Path, negated: bool) -> Node:
         test = written.context
@@ -355,9 +278,10 @@ class Reader:
         if isinstance(value, bool):
             return nodes.ChoiceLeaf(fact, ("true" if value else "false",), negated)
         values = (value,) if isinstance(value, str) else tuple(value)
-        return nodes.ChoiceLeaf(fact, self._ids(values, CHOICES[fact], fact, path), negated)
+        return nodes.ChoiceLeaf(fact, self.ids(values, CHOICES[fact], fact, path), negated)
 
-    def _ids(self, values: Any, known: Any, what: str, path: Path) -> tuple[str, ...]:
+    def ids(self, values: Any, known: Any, what: str, path: Path) -> tuple[str, ...]:
+        """The names, each checked, sorted."""
         names = (values,) if isinstance(values, str) else tuple(values)
         for name in names:
             if name not in known:
@@ -367,27 +291,28 @@ class Reader:
 
     def value_sets(self, names: tuple[str, ...], path: Path) -> tuple[str, ...]:
         """The value sets, each checked."""
-        return self._ids(names, self.terminology.tables.value_sets, "value set", path)
+        return self.ids(names, self.terminology.tables.value_sets, "value set", path)
 
-    def scope(self, scope: Scope, path: Path) -> tuple[str, ...]:
-        """The explicit ingredients of a scope, sorted."""
+    def scope(self, scope: Scope, path: Path, *, any_order: bool = False) -> tuple[str, ...]:
+        """The explicit ingredients of a scope, sorted; none where it takes any order and may."""
         tables = self.terminology.tables
+        if scope.any:
+            self.ids(scope.except_ or (), tables.ingredients, "ingredient", (*path, "except"))
+            if not any_order or scope.ingredient or scope.class_:
+                self.problem("C022", "key does not fit", (*path, "any"), _ANY_ORDER, key=True)
+            return ()
         members: set[str] = set(
-            self._ids(scope.ingredient or (), tables.ingredients, "ingredient", (*path, "ingredient"))
+            self.ids(scope.ingredient or (), tables.ingredients, "ingredient", (*path, "ingredient"))
         )
-        for name in self._ids(scope.class_ or (), tables.classes, "class", (*path, "class")):
+        for name in self.ids(scope.class_ or (), tables.classes, "class", (*path, "class")):
             if name in tables.classes:
                 members |= self.terminology.class_members(name)
-        members -= set(self._ids(scope.except_ or (), tables.ingredients, "ingredient", (*path, "except")))
+        members -= set(self.ids(scope.except_ or (), tables.ingredients, "ingredient", (*path, "except")))
         if not members and (scope.ingredient or scope.class_):
             self.problem("C025", "scope is empty", path, "No ingredient is left in it.")
         if not (scope.ingredient or scope.class_):
             self.problem("C025", "scope is empty", path, "A scope names an ingredient or a class.")
         return tuple(sorted(members))
-
-
-def _label(scope: Scope) -> str:
-    return " or ".join((*(scope.ingredient or ()), *(scope.class_ or ())))
 
 
 def _keys(source: Source, path: Path) -> list[str]:

@@ -85,7 +85,11 @@ class NumberLeaf:
 
 @dataclass(frozen=True, slots=True)
 class OrderNumberLeaf:
-    """A number of an order lies in `target`."""
+    """A number of an order lies in `target`.
+
+    `of` are the ingredients whose part of a combination product is meant, as in `DoseMultipleLeaf` and
+    `KnownLeaf`.
+    """
 
     which: int
     prop: str
@@ -93,6 +97,7 @@ class OrderNumberLeaf:
     unit: str
     shown: str
     negated: bool = False
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,7 @@ class DoseMultipleLeaf:
     unit: str
     shown: str
     negated: bool = False
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,10 @@ class AllergyLeaf:
 
 @dataclass(frozen=True, slots=True)
 class CountLeaf:
-    """The number of current orders (or ingredients) among `ingredients` lies in `target`."""
+    """The number of current orders (or ingredients) among `ingredients` lies in `target`.
+
+    `where` is judged for each such order: TRUE counts, FALSE does not, UNKNOWN may.
+    """
 
     ingredients: tuple[str, ...]
     label: str
@@ -155,11 +164,15 @@ class CountLeaf:
     target: Interval
     shown: str
     negated: bool = False
+    where: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SumLeaf:
-    """A weighted sum over current orders lies in `target`; `weights` pairs ingredient and weight."""
+    """A weighted sum over current orders lies in `target`; `weights` pairs ingredient and weight.
+
+    `where` as in `CountLeaf`.
+    """
 
     weights: tuple[tuple[str, Interval], ...]
     label: str
@@ -168,6 +181,24 @@ class SumLeaf:
     unit: str
     shown: str
     negated: bool = False
+    where: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureLeaf:
+    """The days of the last `window` on which an order of `ingredients` ran lie in `target`.
+
+    `where` as in `CountLeaf`.
+    """
+
+    ingredients: tuple[str, ...]
+    label: str
+    window: int
+    target: Interval
+    unit: str
+    shown: str
+    negated: bool = False
+    where: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +207,7 @@ class KnownLeaf:
 
     fact: str
     negated: bool = False
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +230,7 @@ Leaf = (
     | AllergyLeaf
     | CountLeaf
     | SumLeaf
+    | ExposureLeaf
     | KnownLeaf
     | ChoiceLeaf
 )
@@ -214,6 +247,7 @@ LEAVES: tuple[type, ...] = (
     AllergyLeaf,
     CountLeaf,
     SumLeaf,
+    ExposureLeaf,
     KnownLeaf,
     ChoiceLeaf,
 )
@@ -224,3 +258,9 @@ def leaves(node: Node) -> tuple[Leaf, ...]:
     if isinstance(node, (All, AnyOf, AtLeast)):
         return tuple(leaf for part in node.parts for leaf in leaves(part))
     return (node,)
+
+
+def asked_of_each(leaf: Leaf) -> tuple[Leaf, ...]:
+    """The leaves that a count, a sum or an exposure asks of each order that it goes over."""
+    where = leaf.where if isinstance(leaf, (CountLeaf, SumLeaf, ExposureLeaf)) else None
+    return () if where is None else leaves(where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from caveat.compile.nodes import Leaf, Node, leaves
+from caveat.compile.nodes import Leaf, Node, asked_of_each, leaves
 
 SubjectKind = Literal["order", "pair", "stopped", "allergy", "patient"]
 
@@ -79,7 +79,9 @@ class CompiledRule:
     """One rule, resolved.
 
     `first` and `second` are the explicit ingredients of the scope (`second` for pairs and for
-    the classes an allergy may be to); an empty `first` in a `patient` rule takes every patient.
+    the classes an allergy may be to); an empty `first` in a `patient` rule takes every patient, and in
+    an `allergy` or `pair` rule every order, less the ingredients in `left_out`. `share` says of a pair
+    that the two have an ingredient of the scope in common (`ingredient`), or none of both sides (`none`).
     """
 
     id: str
@@ -103,6 +105,18 @@ class CompiledRule:
     suggestions: tuple[Suggestion, ...] = ()
     regraded: Regraded | None = None
     limits: tuple[Limit, ...] = ()
+    left_out: tuple[str, ...] = ()
+    share: str = ""
+
+    @property
+    def of_any(self) -> bool:
+        """Whether every order is in its scope, whatever it is of."""
+        return not self.first and self.subject in ("allergy", "pair")
+
+    @property
+    def scopes(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The ingredients of its first and of its second order."""
+        return self.first, self.second
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Every leaf of the condition and of the exceptions, in order."""
@@ -110,6 +124,11 @@ class CompiledRule:
         for exclusion in self.unless:
             found += leaves(exclusion.node)
         return found
+
+    def asked(self) -> tuple[Leaf, ...]:
+        """The leaves, and those that its counts and sums ask of each order that they go over."""
+        found = self.leaves()
+        return (*found, *(inner for leaf in found for inner in asked_of_each(leaf)))
 
 
 @dataclass(frozen=True, slots=True)

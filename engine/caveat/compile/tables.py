@@ -12,7 +12,7 @@ from caveat.compile import nodes
 from caveat.compile.nodes import Node
 from caveat.compile.program import Limit
 from caveat.compile.ranges import RangeError, read_bound
-from caveat.facts.catalog import ORDER_NUMBERS
+from caveat.facts.catalog import AMOUNTS_OF_ORDER, ORDER_NUMBERS
 from caveat.intervals import ANYTHING, Interval, exactly, inside
 from caveat.rules.diagnostics import Path
 from caveat.rules.expression import NumberTest, Range, Table, TableRow
@@ -148,7 +148,8 @@ def _limit(reader: Reader, written: Table, row: TableRow, place: Path) -> nodes.
         reader.range_problem(error, place, written.limits)
         return None
     target = Interval(low=end, low_open=True)
-    return nodes.OrderNumberLeaf(0, written.limits, target, unit, f"above {shown}")
+    part = reader.scopes[0] if written.limits in AMOUNTS_OF_ORDER else ()
+    return nodes.OrderNumberLeaf(0, written.limits, target, unit, f"above {shown}", of=part)
 
 
 def _negated(node: Node) -> Node:

@@ -25,6 +25,9 @@ RECENT = 30
 """Days after its end within which an unrecognised order is still reported as such."""
 
 
+_NOT_MET, _ERROR, _UNSETTLED = Status.NOT_MET, Status.ERROR, tuple(UNSETTLED)
+
+
 NO_ORDERS_TEXTS = Texts(
     "No list of medicines is recorded",
     "Contraindications and interactions of what this patient takes are not known.",
@@ -52,19 +55,25 @@ NO_ORDERS = RecordRule()
 
 def assemble(chart: Chart, outcomes: Iterable[Outcome], rules: Ruleset, evaluator: str) -> Report:
     """The report of one patient; what the site changed about the rules is among its notes."""
-    found = [o for o in outcomes if o.status is not Status.NOT_MET]
     patient = chart.patient
+    found: list[Outcome] = []
+    settled, failed = patient.orders is not None, False
+    for outcome in outcomes:
+        status = outcome.status
+        if status is not _NOT_MET:
+            found.append(outcome)
+            failed = failed or status is _ERROR
+            settled = settled and status not in _UNSETTLED
     unrecognised = _unrecognised(chart)
     quick.entries(chart)
     if patient.birth_date is not None and not 0 <= chart.as_of - patient.birth_date.first <= LONG_LIFE:
         number(chart, "age", "a")
     errors = [RecordError(p.code, p.message, p.path, p.value) for p in chart.problems]
-    statuses = {o.status for o in found}
-    if Status.ERROR in statuses:
+    if failed:
         errors += [_failure(o) for o in once_a_pair(found) if o.status is Status.ERROR]
     return Report.of(
         lambda: findings(found, chart, rules),
-        settled=patient.orders is not None and statuses.isdisjoint(UNSETTLED),
+        settled=settled,
         patient=patient.id,
         as_of=chart.day,
         version=rules.version,
@@ -109,8 +118,7 @@ def _no_orders(rules: Ruleset) -> Finding:
 def uncovered(chart: Chart, rules: Ruleset) -> tuple[str, ...]:
     """Ingredients of current orders that no rule is about, in the order of the record."""
     covered = rules.covered
-    found = [name for view in chart.current for name in view.ingredients if name not in covered]
-    return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
+    return tuple([name for name in chart.places if name not in covered])
 
 
 def once_a_pair(outcomes: list[Outcome]) -> list[Outcome]:
@@ -178,7 +186,7 @@ def _finding(outcome: Outcome, chart: Chart, rules: Ruleset, suppressed_by: str 
         suppressed_by,
         outcome.error,
         rules.tier(rule.id, rule.severity, open=status is Status.CANNOT_ASSESS),
-        lambda template: fill(template, chart, subject, rule.limits),
+        lambda template: fill(template, chart, subject, rule.limits, rule.scopes),
     )
 
 
@@ -197,7 +205,7 @@ def _drugs(first: tuple[str, ...], second: tuple[str, ...], orders: tuple[OrderV
 
 def _unrecognised(chart: Chart) -> tuple[Unrecognised, ...]:
     found: list[Unrecognised] = []
-    for view in chart.views:
+    for view in chart.doubtful:
         understood = view.recognised
         if understood.unrecognised and _matters(view, chart):
             found.append(_unknown_order(view))

@@ -8,6 +8,7 @@ rules ask for is looked up once. Cheap parts are asked first; the truth does not
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 from caveat.compile import nodes
@@ -16,8 +17,6 @@ from caveat.evaluators.closures_of_lists import (
     asks_patient_alone,
     choice_closure,
     condition_closure,
-    count_closure,
-    daily_sum_closure,
     flag_closure,
     general,
     indication_closure,
@@ -29,7 +28,7 @@ from caveat.evaluators.closures_of_lists import (
 )
 from caveat.evaluators.closures_of_numbers import (
     Closure,
-    Read,
+    Scale,
     bounds,
     known_and_closure,
     number_closure,
@@ -43,7 +42,9 @@ from caveat.evaluators.closures_of_orders import (
     order_scale,
     quick_order_closure,
 )
-from caveat.evaluators.comparing import Bounds
+from caveat.evaluators.closures_of_totals import count_closure, total_closure
+from caveat.evaluators.comparing import OPPOSITE, Bounds
+from caveat.evaluators.leaves import asks_order
 from caveat.facts.catalog import CHOICES, PATIENT_NUMBERS
 from caveat.facts.chart import Chart
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
@@ -54,13 +55,15 @@ class Closures:
 
     def __init__(self) -> None:
         self.known: dict[Leaf, Closure] = {}
-        self.scales: dict[Hashable, Read] = {}
+        self.kept: dict[Leaf, Hashable] = {}
+        """Under what the chart keeps the truth of a leaf that asks the patient alone, once it was asked."""
+        self.scales: dict[Hashable, Scale] = {}
         self._bounds: dict[Node, Bounds] = {}
 
     def node(self, node: Node) -> Closure:
         """The closure of a tree."""
         if isinstance(node, nodes.All):
-            fused = self._known_and(node.parts)
+            fused = self.fused(node.parts)
             if fused is not None:
                 return fused
             return _all([self.node(part) for part in sorted(node.parts, key=cost)])
@@ -70,10 +73,13 @@ class Closures:
             return _at_least(node.count, [self.node(part) for part in node.parts], node.each)
         found = self.known.get(node)
         if found is None:
-            self.known[node] = found = self._leaf(node, object())
+            plain, key = affirmed(node), object()
+            self.known[node] = found = self._leaf(node, key) if plain is None else _opposite(self.node(plain))
+            if plain is None and (isinstance(node, nodes.NumberLeaf) or asks_patient_alone(node)):
+                self.kept[node] = key
         return found
 
-    def _known_and(self, parts: tuple[Node, ...]) -> Closure | None:
+    def fused(self, parts: tuple[Node, ...]) -> Closure | None:
         """One question for "known, and in a range" of one measured number; None for any other parts."""
         if len(parts) != 2:
             return None
@@ -90,7 +96,7 @@ class Closures:
                     return known_and_closure(number, _both(self.node(known), self.node(number)))
         return None
 
-    def scale(self, node: Node) -> tuple[Hashable, Read] | None:
+    def scale(self, node: Node) -> tuple[Hashable, Scale] | None:
         """The plain number that a leaf compares with one range, read once a chart for all such leaves."""
         found = None
         if isinstance(node, nodes.NumberLeaf):
@@ -105,6 +111,10 @@ class Closures:
         if found is None:
             self._bounds[node] = found = bounds(node)
         return found
+
+    def _where(self, leaf: nodes.CountLeaf | nodes.SumLeaf) -> Closure | None:
+        """The condition on each order that a count or a sum goes over."""
+        return None if leaf.where is None else self.node(leaf.where)
 
     def _leaf(self, leaf: Leaf, key: object) -> Closure:
         if isinstance(leaf, nodes.Always):
@@ -131,18 +141,29 @@ class Closures:
         if isinstance(leaf, nodes.KnownLeaf):
             if leaf.fact in CHOICES:
                 return known_choice_closure(leaf, key)
-            if not leaf.fact.startswith("order."):
+            if asks_patient_alone(leaf):
                 return known_closure(leaf, key)
             return known_of_order_closure(leaf) or general(leaf)
         if isinstance(leaf, nodes.IndicationLeaf):
             return indication_closure(leaf)
-        if isinstance(leaf, nodes.SumLeaf) and leaf.times == "daily_dose":
-            return daily_sum_closure(leaf, key)
+        if isinstance(leaf, nodes.SumLeaf):
+            return total_closure(leaf, key, self._where(leaf))
         if isinstance(leaf, nodes.CountLeaf):
-            return count_closure(leaf, key)
+            return count_closure(leaf, key, self._where(leaf))
         if asks_patient_alone(leaf):
             return once(leaf, key)
         return general(leaf)
+
+
+class ClosuresOfNobody(Closures):
+    """Closures for a subject that names no order: what asks one is UNKNOWN."""
+
+    def _leaf(self, leaf: Leaf, key: object) -> Closure:
+        return _constant(UNKNOWN) if asks_order(leaf) else super()._leaf(leaf, key)
+
+    def _where(self, leaf: nodes.CountLeaf | nodes.SumLeaf) -> Closure | None:
+        """What the orders that are counted are asked, as in any rule."""
+        return None if leaf.where is None else Closures().node(leaf.where)
 
 
 def cost(node: Node) -> int:
@@ -158,6 +179,22 @@ def cost(node: Node) -> int:
     if isinstance(node, nodes.OrderNumberLeaf):
         return 3 if node.prop == "daily_dose" else 6
     return 3 if isinstance(node, nodes.ConditionLeaf) else 5
+
+
+def affirmed(leaf: Leaf) -> Leaf | None:
+    """The leaf of the patient alone that a negated one is the opposite of; None for any other."""
+    if not (isinstance(leaf, (nodes.ChoiceLeaf, nodes.KnownLeaf)) and leaf.negated):
+        return None
+    if not asks_patient_alone(leaf) or stated_flag(leaf.fact) is not None:
+        return None
+    return replace(leaf, negated=False)
+
+
+def _opposite(plain: Closure) -> Closure:
+    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
+        return OPPOSITE[plain(chart, first, second, allergy)]
+
+    return run
 
 
 def _constant(value: Truth) -> Closure:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from caveat.compile import nodes
 from caveat.compile.nodes import Leaf
 from caveat.evaluators.closures_of_numbers import Closure
-from caveat.evaluators.comparing import OPPOSITE, in_range
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
 from caveat.facts import quick, quick_orders
@@ -19,9 +17,7 @@ from caveat.facts.identify import OrderView
 from caveat.facts.problems_list import UNSURE, match, views
 from caveat.facts.quick_choices import possible
 from caveat.facts.quick_known import kind_of, known
-from caveat.intervals import Interval
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth, negate
-from caveat.units import parse_unit
 
 
 def known_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
@@ -63,24 +59,29 @@ def stated_flag(fact: str) -> str | None:
 def flag_closure(
     leaf: nodes.ChoiceLeaf | nodes.KnownLeaf, flag: str, unstated: Truth | None = None
 ) -> Closure:
-    """A yes or no of the context: whether it is one of the values, or whether it is stated at all.
+    """A yes or no of the context, as `flag_truths` has it."""
+    truths = flag_truths(leaf, unstated)
+    return lambda chart, first, second, allergy: truths[getattr(chart.patient.context, flag)]
+
+
+def flag_truths(
+    leaf: nodes.ChoiceLeaf | nodes.KnownLeaf, unstated: Truth | None = None
+) -> dict[bool | None, Truth]:
+    """By what the context states: whether it is one of the values, or whether it is stated at all.
 
     `unstated` is the truth where it is not stated, if that is settled beside the leaf.
     """
     yes: Truth = FALSE if leaf.negated else TRUE
     no: Truth = TRUE if leaf.negated else FALSE
     if isinstance(leaf, nodes.KnownLeaf):
-        return lambda chart, first, second, allergy: (
-            no if getattr(chart.patient.context, flag) is None else yes
-        )
+        return {None: no, True: yes, False: yes}
     values = set(leaf.values)
     neither = yes if values >= {"true", "false"} else UNKNOWN if values & {"true", "false"} else no
-    truths: dict[bool | None, Truth] = {
+    return {
         None: neither if unstated is None else unstated,
         True: yes if "true" in values else no,
         False: yes if "false" in values else no,
     }
-    return lambda chart, first, second, allergy: truths[getattr(chart.patient.context, flag)]
 
 
 def choice_closure(leaf: nodes.ChoiceLeaf, key: object) -> Closure:
@@ -121,7 +122,7 @@ def known_choice_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
 
 
 def known_of_order_closure(leaf: nodes.KnownLeaf) -> Closure | None:
-    """Whether an indication, a route or a form of the judged order is known; None for any other."""
+    """Whether an indication, a route, a form or an amount of the judged order is known, else None."""
     yes: Truth = FALSE if leaf.negated else TRUE
     no: Truth = TRUE if leaf.negated else FALSE
     prop = leaf.fact.removeprefix("order.")
@@ -140,6 +141,16 @@ def known_of_order_closure(leaf: nodes.KnownLeaf) -> Closure | None:
             return yes if getattr(first, prop) else no
 
         return stated
+    if prop in quick_orders.PLAIN:
+        exact = general(leaf)
+
+        def amount(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+            found = quick_orders.kept(chart, first, prop)
+            if found is None:
+                return exact(chart, first, second, allergy)
+            return no if found is quick_orders.NOT_KNOWN else yes
+
+        return amount
     return None
 
 
@@ -176,74 +187,6 @@ def _indicated(chart: Chart, indication: tuple[Coded, ...]) -> tuple[frozenset[s
         frozenset().union(*[found.possible for found in matches]),
         all(found.recognised for found in matches),
     )
-
-
-def daily_sum_closure(leaf: nodes.SumLeaf, key: object) -> Closure:
-    """A sum of plain daily doses of recognised orders."""
-    exact, compare, negated = once(leaf, key), in_range(leaf.target), leaf.negated
-    weights = {name: weight.low or Fraction(0) for name, weight in leaf.weights}
-    members = frozenset(weights)
-    dimension = parse_unit(leaf.unit).dimension
-    bounded = (leaf.target.low if negated else leaf.target.high) is not None
-
-    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
-        memo = chart.memo
-        if key in memo:
-            return memo[key]  # type: ignore[no-any-return]
-        listed = chart.patient.complete.orders
-        if chart.patient.orders is None or listed == "unknown" or (bounded and listed != "closed"):
-            return exact(chart, first, second, allergy)
-        total = Fraction(0)
-        for view in chart.counted:
-            if view.recognised.unrecognised:
-                return exact(chart, first, second, allergy)
-            if members.isdisjoint(view.ingredients):
-                continue
-            weight = sum(weights[name] for name in view.ingredients if name in weights)
-            if weight:
-                found = quick_orders.dose_rate(view)
-                if found is None or found[1] != dimension:
-                    return exact(chart, first, second, allergy)
-                rate = found[0].low or Fraction(0)
-                part = rate if weight == 1 else weight * rate
-                total = total + part if total else part
-        value = compare(Interval(total, total))
-        memo[key] = value = OPPOSITE[value] if negated else value
-        return value
-
-    return run
-
-
-def count_closure(leaf: nodes.CountLeaf, key: object) -> Closure:
-    """A count of recognised orders on a list that was given."""
-    exact, compare = once(leaf, key), in_range(leaf.target)
-    small = tuple(compare(Interval(Fraction(n), Fraction(n))) for n in range(33))
-    members, by_order, negated = frozenset(leaf.ingredients), leaf.by == "order", leaf.negated
-    bounded = (leaf.target.low if negated else leaf.target.high) is not None
-
-    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
-        memo = chart.memo
-        if key in memo:
-            return memo[key]  # type: ignore[no-any-return]
-        patient = chart.patient
-        listed = patient.complete.orders
-        if patient.orders is None or listed == "unknown" or (bounded and listed != "closed"):
-            return exact(chart, first, second, allergy)
-        names: set[str] = set()
-        orders = 0
-        for view in chart.counted:
-            if view.recognised.unrecognised:
-                return exact(chart, first, second, allergy)
-            if not members.isdisjoint(view.ingredients):
-                orders += 1
-                if not by_order:
-                    names.update(members.intersection(view.ingredients))
-        found = orders if by_order else len(names)
-        value = small[found] if found < len(small) else compare(Interval(Fraction(found), Fraction(found)))
-        memo[key] = value = OPPOSITE[value] if negated else value
-        return value
-
-    return run
 
 
 def once(leaf: Leaf, key: object) -> Closure:
@@ -321,5 +264,5 @@ def general(leaf: Leaf) -> Closure:
 
 def asks_patient_alone(leaf: Leaf) -> bool:
     if isinstance(leaf, nodes.KnownLeaf):
-        return not leaf.fact.startswith("order.")
-    return isinstance(leaf, (nodes.ChoiceLeaf, nodes.CountLeaf, nodes.SumLeaf))
+        return not leaf.fact.startswith(("order.", "allergy."))
+    return isinstance(leaf, (nodes.ChoiceLeaf, nodes.CountLeaf, nodes.SumLeaf, nodes.ExposureLeaf))

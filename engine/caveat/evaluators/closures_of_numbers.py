@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from math import ceil, floor
-from typing import Any
+from typing import Any, NamedTuple
 
 from caveat.compile import nodes
 from caveat.compile.nodes import Node
 from caveat.evaluators.comparing import OPPOSITE, Bounds, in_range, margins, near
-from caveat.facts import quick
+from caveat.facts import quick, quick_choices
 from caveat.facts.catalog import PATIENT_NUMBERS, described, number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.numbers import number
@@ -22,22 +22,30 @@ Read = Callable[[Chart, Any], float | None]
 """A number of a chart or of the judged order, as one plain value; NAN is not known, None asks exactly."""
 
 
-def number_scale(leaf: nodes.NumberLeaf) -> tuple[Hashable, Read] | None:
+class Scale(NamedTuple):
+    """How a plain number is read, and the key under which the chart then keeps it, if it does."""
+
+    read: Read
+    kept: Hashable | None = None
+
+
+def number_scale(leaf: nodes.NumberLeaf) -> tuple[Hashable, Scale] | None:
     """The key of the plain number a leaf compares with one range, and how it is read; None for others."""
     if leaf.negated:
         return None
-    if _is_age(leaf):
-        return "age", _age
+    if is_age(leaf):
+        return "age", Scale(_age, "quick years")
     estimate = _quick(leaf)
-    key = (leaf.fact, leaf.unit, leaf.within, leaf.using)
+    using = None if leaf.using == "actual" else leaf.using
+    key = (leaf.fact, leaf.unit, leaf.within, using)
     return None if estimate is None else (key, _once(estimate))
 
 
 def bounds(leaf: Node) -> Bounds:
     """The range of a leaf that has a scale."""
     assert isinstance(leaf, (nodes.NumberLeaf, nodes.OrderNumberLeaf))
-    if isinstance(leaf, nodes.NumberLeaf) and _is_age(leaf):
-        low, high = _whole_years(leaf.target)
+    if isinstance(leaf, nodes.NumberLeaf) and is_age(leaf):
+        low, high = whole_years(leaf.target)
         return low - 0.5, low - 0.5, high + 0.5, high + 0.5
     return margins(leaf.target)
 
@@ -47,7 +55,7 @@ def _age(chart: Chart, view: Any) -> float | None:
     return memo["quick years"] if "quick years" in memo else quick.years(chart)
 
 
-def _once(estimate: Callable[[Chart], float | None]) -> Read:
+def _once(estimate: Callable[[Chart], float | None]) -> Scale:
     key = object()
 
     def read(chart: Chart, view: Any) -> float | None:
@@ -57,7 +65,7 @@ def _once(estimate: Callable[[Chart], float | None]) -> Read:
         memo[key] = value = estimate(chart)
         return value
 
-    return read
+    return Scale(read, key)
 
 
 DERIVED = frozenset(name for name, fact in PATIENT_NUMBERS.items() if fact.derived)
@@ -72,6 +80,12 @@ def _quick(leaf: nodes.NumberLeaf) -> Callable[[Chart], float | None] | None:
         return lambda chart: quick.clearance(chart, within, using)
     if fact == "egfr":
         return lambda chart: quick.egfr(chart, within)
+    if fact == "bmi":
+        return quick.bmi
+    if fact == "gestation":
+        return quick_choices.gestation
+    if fact in quick.NEEDED:
+        return lambda chart: quick.if_recorded(chart, fact)
     if fact in PATIENT_NUMBERS and PATIENT_NUMBERS[fact].derived:
         return None
     if fact.endswith("_age"):
@@ -91,7 +105,7 @@ def _quick(leaf: nodes.NumberLeaf) -> Callable[[Chart], float | None] | None:
 def _age_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
     """Completed years are whole, so the range is one of whole numbers."""
     exact = _number_closure(leaf, key)
-    low, high = _whole_years(leaf.target)
+    low, high = whole_years(leaf.target)
     yes: Truth = FALSE if leaf.negated else TRUE
     no: Truth = TRUE if leaf.negated else FALSE
 
@@ -105,7 +119,7 @@ def _age_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
     return run
 
 
-def _whole_years(target: Interval) -> tuple[float, float]:
+def whole_years(target: Interval) -> tuple[float, float]:
     """The least and the greatest whole number of years in the range."""
     year = parse_unit("a").factor
     low, high = float("-inf"), float("inf")
@@ -118,12 +132,13 @@ def _whole_years(target: Interval) -> tuple[float, float]:
     return low, high
 
 
-def _is_age(leaf: nodes.NumberLeaf) -> bool:
+def is_age(leaf: nodes.NumberLeaf) -> bool:
+    """Whether a leaf asks completed years, which are whole and need no exact way."""
     return leaf.fact == "age" and leaf.unit == "a" and leaf.pick == "latest"
 
 
 def number_closure(leaf: nodes.NumberLeaf, key: object) -> Closure:
-    if _is_age(leaf):
+    if is_age(leaf):
         return _age_closure(leaf, key)
     return _number_closure(leaf, key)
 

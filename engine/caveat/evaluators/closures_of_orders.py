@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from caveat.compile import nodes
-from caveat.evaluators.closures_of_numbers import Closure, Read
+from caveat.evaluators.closures_of_numbers import Closure, Scale
 from caveat.evaluators.comparing import OPPOSITE, from_low, in_range, near, near_from
 from caveat.facts import quick_orders
 from caveat.facts.chart import Chart
@@ -19,21 +19,22 @@ from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 from caveat.units import parse_unit
 from caveat.units.unit import Dimension
 
-PLAIN_PROPERTIES = ("daily_dose", "dose", "frequency")
-QUICK_PROPERTIES = (*PLAIN_PROPERTIES, "treatment_time")
+QUICK_PROPERTIES = (*quick_orders.PLAIN, "treatment_time")
 
 
-def order_scale(leaf: nodes.OrderNumberLeaf) -> tuple[Hashable, Read] | None:
+def order_scale(leaf: nodes.OrderNumberLeaf) -> tuple[Hashable, Scale] | None:
     """As `number_scale`, for a number of the judged order."""
-    if leaf.negated or leaf.which or leaf.prop not in PLAIN_PROPERTIES:
+    if leaf.negated or leaf.which or leaf.prop not in quick_orders.PLAIN:
         return None
     dimension, prop = parse_unit(leaf.unit).dimension, leaf.prop
-    return (prop, dimension), lambda chart, view: _plain(chart, view, prop, dimension)
+    return (prop, dimension), Scale(lambda chart, view: _plain(chart, view, prop, dimension))
 
 
 def _plain(chart: Chart, view: OrderView, prop: str, dimension: Dimension) -> float | None:
-    found = _kept_of_order(chart, view, prop)
-    if found is None or (found[1] is not dimension and found[1] != dimension):
+    found = quick_orders.kept(chart, view, prop)
+    if found is None or (
+        found[1] is not dimension and found[1] != dimension and found is not quick_orders.NOT_KNOWN
+    ):
         return None
     return found[2]
 
@@ -46,7 +47,9 @@ def quick_order_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
     dimension = parse_unit(leaf.unit).dimension
 
     def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-        found = _kept_of_order(chart, second if which else first, prop)
+        found = quick_orders.kept(chart, second if which else first, prop)
+        if found is quick_orders.NOT_KNOWN:
+            return UNKNOWN
         if found is None or (found[1] is not dimension and found[1] != dimension):
             return exact(chart, first, second, allergy)
         if found[0].high is None:
@@ -62,23 +65,6 @@ def quick_order_closure(leaf: nodes.OrderNumberLeaf, exact: Closure) -> Closure:
     return run
 
 
-def _kept_of_order(chart: Chart, view: OrderView, prop: str) -> quick_orders.Amount | None:
-    """The number with its dimension, and once more in floating point where it is one plain value."""
-    memo = chart.memo
-    key = (prop, view)
-    if key not in memo:
-        memo[key] = _quick_order(chart, view, prop)
-    return memo[key]  # type: ignore[no-any-return]
-
-
-def _quick_order(chart: Chart, view: OrderView, prop: str) -> quick_orders.Amount | None:
-    if prop == "treatment_time":
-        return quick_orders.treatment_time(chart, view)
-    if prop == "daily_dose":
-        return quick_orders.dose_rate(view)
-    return quick_orders.dose(view) if prop == "dose" else quick_orders.frequency(view)
-
-
 def dose_multiple_closure(leaf: nodes.DoseMultipleLeaf, exact: Closure) -> Closure:
     """A plain dose is divided by the step, once for each dose that is written."""
     which, step = leaf.which, leaf.step.low
@@ -92,8 +78,10 @@ def dose_multiple_closure(leaf: nodes.DoseMultipleLeaf, exact: Closure) -> Closu
 
     def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
         view = second if which else first
-        found, written = quick_orders.dose(view), view.order.dose
-        if found is None or found[1] != dimension or step is None or written is None:
+        found, written = quick_orders.kept(chart, view, "dose"), view.order.dose
+        if written is None:
+            return UNKNOWN
+        if found is None or found[1] != dimension or step is None:
             return exact(chart, first, second, allergy)
         return yes if fits(written.value, written.unit) else no
 
@@ -102,11 +90,11 @@ def dose_multiple_closure(leaf: nodes.DoseMultipleLeaf, exact: Closure) -> Closu
 
 def order_number_closure(leaf: nodes.OrderNumberLeaf) -> Closure:
     compare = in_range(leaf.target)
-    prop, which, negated = leaf.prop, leaf.which, leaf.negated
+    prop, which, negated, of = leaf.prop, leaf.which, leaf.negated, frozenset(leaf.of)
     dimension = parse_unit(leaf.unit).dimension
 
     def run(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
-        measure: Measure = order_number(chart, second if which else first, prop)
+        measure: Measure = order_number(chart, second if which else first, prop, of)
         if measure.interval is None or measure.dimension != dimension:
             return UNKNOWN
         value = compare(measure.interval)
@@ -132,6 +120,13 @@ def order_is_closure(leaf: nodes.OrderIsLeaf) -> Closure | None:
             return no if values.isdisjoint((second if which else first).ingredients) else yes
 
         return ingredient
+    if leaf.prop == "form":
+
+        def form(chart: Chart, first: OrderView, second: Any, allergy: Any) -> Truth:
+            found = (second if which else first).recognised.form
+            return UNKNOWN if found is None else yes if found in values else no
+
+        return form
     if leaf.prop in ("status", "as_needed", "tapered"):
         prop = leaf.prop
 

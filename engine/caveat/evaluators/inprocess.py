@@ -12,11 +12,13 @@ from operator import itemgetter
 from threading import Lock
 
 from caveat.compile.program import CompiledRule, Program
-from caveat.evaluators.closures import Closures
-from caveat.evaluators.outcome import BARE, Outcome, status_of
+from caveat.evaluators.any_order import NOBODY, AnyOrder
+from caveat.evaluators.closures import Closures, ClosuresOfNobody
+from caveat.evaluators.groups import Group
+from caveat.evaluators.outcome import BARE, EXCEPTED, Outcome
 from caveat.evaluators.reference import judge_rule
-from caveat.evaluators.sheets import Entry, Group, Hit, laid_out
-from caveat.evaluators.subjects import PATIENT, Subject, subjects
+from caveat.evaluators.sheets import Entry, Hit, laid_out
+from caveat.evaluators.subjects import PATIENT, Subject, sharing, subjects
 from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView, overlap
@@ -92,10 +94,18 @@ class InprocessEvaluator:
         closures = Closures()
         self._about: dict[str, About] = {}
         everyone: list[Entry] = []
+        self._sharing: list[Entry] = []
+        self._of_any: list[AnyOrder] = []
+        of_nobody = ClosuresOfNobody()
         for index, rule in enumerate(program.rules):
             entry = Entry.of(index, rule, closures)
             if rule.subject == "patient" and not rule.first:
                 everyone.append(entry)
+            if rule.share == "ingredient":
+                self._sharing.append(entry)
+                continue
+            if rule.of_any:
+                self._of_any.append(AnyOrder(index, rule, closures, of_nobody))
             for name in rule.first:
                 _place(self._about.setdefault(name, About()), entry, closures)
         subjects_asked = {rule.subject for rule in program.rules if rule.first}
@@ -127,10 +137,12 @@ class InprocessEvaluator:
         if taken:
             if self._pairs and len(current) > 1:
                 _judge_pairs(taken, chart, found)
-            if self._allergies:
-                _judge_allergies(taken, chart, found)
             if self._patients:
                 _judge_patient(taken, chart, found)
+        if self._of_any or (taken and self._allergies):
+            _judge_allergies(taken, self._of_any, chart, found)
+        if self._sharing and len(current) > 1:
+            _judge_sharing(self._sharing, chart, found)
         if self._everyone is not None:
             self._judge_everyone(chart, found)
         if len(found) > 1:
@@ -200,51 +212,107 @@ def _judge_mixture(groups: list[Group], chart: Chart, view: OrderView, found: Fo
 
 
 def _judge_pairs(taken: list[tuple[int, About]], chart: Chart, found: Found) -> None:
-    current = chart.current
-    names = {name for view in current for name in view.ingredients}
-    seen: set[tuple[int, int, int]] = set()
+    """The rules on two orders: by the partners that are taken too, in the order of the record."""
+    current, places = chart.current, chart.places
+    names = places.keys()
+    asked: dict[tuple[int, int, int], Entry] = {}
     for i, rules in taken:
-        if rules.partners.isdisjoint(names) and not rules.wide:
-            continue
-        one, pairs, wide = current[i], rules.pairs, rules.wide
-        for j, other in enumerate(current):
-            if i == j:
-                continue
-            for name in other.ingredients:
-                for entry in pairs.get(name, ()):
-                    if (entry.index, i, j) not in seen:
-                        seen.add((entry.index, i, j))
-                        _judge_pair(entry, chart, one, other, found)
-            for entry in wide:
-                if not entry.second.isdisjoint(other.ingredients) and (entry.index, i, j) not in seen:
-                    seen.add((entry.index, i, j))
-                    _judge_pair(entry, chart, one, other, found)
+        pairs = rules.pairs
+        if not rules.partners.isdisjoint(names):
+            for name in rules.partners.intersection(names):
+                for j in places[name]:
+                    if i != j:
+                        for entry in pairs[name]:
+                            asked[entry.index, i, j] = entry
+        for entry in rules.wide:
+            for j, other in enumerate(current):
+                if i != j and not entry.second.isdisjoint(other.ingredients):
+                    asked[entry.index, i, j] = entry
+    for key in sorted(asked) if len(asked) > 1 else asked:
+        _judge_pair(asked[key], chart, current[key[1]], current[key[2]], found)
 
 
 def _judge_pair(entry: Entry, chart: Chart, one: OrderView, other: OrderView, found: Found) -> None:
+    rule = entry.rule
+    if rule.share and not (sharing(rule, one, other) and _are_counted(chart, one, other)):
+        return
     together = overlap(one.order, other.order)
     if together != FALSE:
         _judge_subject(entry, chart, Subject((one, other), None, together), found)
 
 
-def _judge_allergies(taken: list[tuple[int, About]], chart: Chart, found: Found) -> None:
+def _are_counted(chart: Chart, one: OrderView, other: OrderView) -> bool:
+    """Whether neither is another order being carried out."""
+    counted = chart.counted
+    return counted is chart.current or (one in counted and other in counted)
+
+
+def _judge_sharing(entries: list[Entry], chart: Chart, found: Found) -> None:
+    """The rules on two orders of one ingredient, where there are two of any."""
+    names = [name for view in chart.current for name in view.ingredients]
+    if len(set(names)) == len(names):
+        return
+    for entry in entries:
+        for subject in subjects(entry.rule, chart):
+            _judge_subject(entry, chart, subject, found)
+
+
+def _judge_allergies(
+    taken: list[tuple[int, About]], of_any: list[AnyOrder], chart: Chart, found: Found
+) -> None:
     patient = chart.patient
     if patient.allergies == () and patient.complete.allergies != "unknown":
         return
     if allergy_views(chart) == () and patient.complete.allergies != "unknown":
         return
-    for entry in {entry.index: entry for _, rules in taken for entry in rules.allergies}.values():
+    asked = {entry.index: entry for _, rules in taken for entry in rules.allergies}
+    for entry in asked.values():
         for subject in subjects(entry.rule, chart):
             _judge_subject(entry, chart, subject, found)
+    for rule in of_any:
+        for subject in rule.subjects(chart):
+            if subject.orders:
+                _judge_subject(rule.entry, chart, subject, found)
+            else:
+                _judge_nobody(rule, chart, found)
+
+
+def _judge_nobody(rule: AnyOrder, chart: Chart, found: Found) -> None:
+    """A rule on every order for a record whose allergy list is not known."""
+    own: Found = []
+    plain = rule.settles and chart.patient.allergies is None
+    if not (plain and rule.settled):
+        _judge_subject(rule.nobody, chart, NOBODY, own)
+        if plain and all(outcome.status is not Status.ERROR for _, outcome in own):
+            rule.settled = [own[0][1].status if own else Status.NOT_MET]
+    elif rule.settled[0] is not Status.NOT_MET:
+        entry = rule.entry
+        details = TracedDetails(entry.rule, chart, NOBODY)
+        own.append((entry.index, Outcome(entry.rule, NOBODY, rule.settled[0], details)))
+    found += own
 
 
 def _judge_patient(taken: list[tuple[int, About]], chart: Chart, found: Found) -> None:
     """The rules on the patient that some ingredient calls for, each once."""
-    groups = list(dict.fromkeys([g for _, rules in taken if (g := rules.patients) is not None]))
+    groups = [group for _, rules in taken if (group := rules.patients) is not None]
+    if len(groups) < 2:
+        for group in groups:
+            _judge_group(group, chart, None, PATIENT, found)
+        return
+    hits: list[Hit] = []
     own: Found = []
     for group in groups:
-        _judge_group(group, chart, None, PATIENT, own)
-    found += dict(own).items() if len(groups) > 1 else own
+        try:
+            hits += group.hits(chart, None)
+        except Exception:
+            _by_reference(group.entries, chart, PATIENT, own)
+    if own:
+        found += dict(own).items()
+    judged = {index for index, _ in own}
+    for entry, truth in hits:
+        if entry.index not in judged:
+            judged.add(entry.index)
+            _conclude(entry, chart, PATIENT, truth, found)
 
 
 def _judge_subject(entry: Entry, chart: Chart, subject: Subject, found: Found) -> None:
@@ -276,7 +344,7 @@ def _conclude(entry: Entry, chart: Chart, subject: Subject, truth: Truth, found:
         except Exception:
             _by_reference((entry,), chart, subject, found)
             return
-        status = status_of(truth, unless)
+        status = EXCEPTED if TRUE in unless else BARE[truth]
     else:
         status = BARE[truth]
     found.append((entry.index, Outcome(rule, subject, status, TracedDetails(rule, chart, subject))))

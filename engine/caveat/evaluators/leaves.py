@@ -6,13 +6,15 @@ same truths in their own way.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from caveat.compile import nodes
 from caveat.compile.nodes import Leaf
 from caveat.dates import When
+from caveat.evaluators.exposures import exposure
 from caveat.evaluators.subjects import Subject
+from caveat.evaluators.totals import count, total
+from caveat.facts.allergies import known_of_allergy, reactions_only, taken_since
 from caveat.facts.catalog import ORDER_NUMBERS, number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.choices import choice
@@ -22,7 +24,7 @@ from caveat.facts.measure import Measure
 from caveat.facts.numbers import number
 from caveat.facts.order_numbers import dose_multiple, order_number
 from caveat.facts.problems_list import Answer, has_condition, indicated, lacks_condition
-from caveat.findings.basis import Basis, Missing, merge_basis, merge_missing
+from caveat.findings.basis import Basis, Missing
 from caveat.intervals import Interval, inside
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth, from_bool, negate
 from caveat.units import parse_unit
@@ -36,7 +38,16 @@ def judge(leaf: Leaf, chart: Chart, subject: Subject) -> Answer:
     return Answer(negate(answer.truth), answer.basis, answer.missing)
 
 
+def asks_order(leaf: Leaf) -> bool:
+    """Whether a leaf asks the judged order."""
+    if isinstance(leaf, nodes.KnownLeaf):
+        return leaf.fact.startswith("order.")
+    return hasattr(leaf, "which") or (isinstance(leaf, nodes.ConditionLeaf) and leaf.during_order)
+
+
 def _judge(leaf: Leaf, chart: Chart, subject: Subject) -> Answer:
+    if not subject.listed and not subject.orders and asks_order(leaf):
+        return Answer(UNKNOWN, (), (Missing("allergies", "no allergy list is recorded"),))
     match leaf:
         case nodes.Always():
             return Answer(TRUE)
@@ -55,11 +66,13 @@ def _judge(leaf: Leaf, chart: Chart, subject: Subject) -> Answer:
             ask = lacks_condition if leaf.negated else has_condition
             return ask(chart, leaf.sets, leaf.status, leaf.within, since(leaf, subject))
         case nodes.AllergyLeaf():
-            return _allergy(leaf, subject)
+            return _allergy(leaf, chart, subject)
         case nodes.CountLeaf():
-            return count(leaf, chart)
+            return count(leaf, chart, judge)
         case nodes.SumLeaf():
-            return _sum(leaf, chart)
+            return total(leaf, chart, judge)
+        case nodes.ExposureLeaf():
+            return exposure(leaf, chart, judge)
         case nodes.KnownLeaf():
             return _known(leaf, chart, subject)
         case nodes.ChoiceLeaf():
@@ -78,7 +91,7 @@ def ranged(measure: Measure, target: Interval, fact: str) -> Answer:
 
 
 def _order_number(leaf: nodes.OrderNumberLeaf, chart: Chart, view: OrderView) -> Answer:
-    measure = order_number(chart, view, leaf.prop)
+    measure = order_number(chart, view, leaf.prop, leaf.of)
     if measure.interval is not None and measure.dimension != parse_unit(leaf.unit).dimension:
         shown = measure.basis[0].value if measure.basis else leaf.prop
         return Answer(
@@ -133,10 +146,10 @@ def _continued(leaf: nodes.OrderIsLeaf, chart: Chart, view: OrderView) -> Answer
 
 
 def _multiple(leaf: nodes.DoseMultipleLeaf, chart: Chart, view: OrderView) -> Answer:
-    measure = order_number(chart, view, "dose")
+    measure = order_number(chart, view, "dose", leaf.of)
     if measure.interval is not None and measure.dimension != parse_unit(leaf.unit).dimension:
         return Answer(UNKNOWN, measure.basis, (Missing("dose", f"it is not measured in {leaf.unit}"),))
-    held, measure = dose_multiple(chart, view, leaf.step)
+    held, measure = dose_multiple(chart, view, leaf.step, leaf.of)
     if held is None:
         return Answer(UNKNOWN, measure.basis, measure.missing or (Missing("dose", "it is a range"),))
     return Answer(from_bool(held), measure.basis)
@@ -149,7 +162,7 @@ def since(leaf: nodes.ConditionLeaf, subject: Subject) -> When | str | None:
     return subject.orders[0].order.start or "the start of the order is not recorded"
 
 
-def _allergy(leaf: nodes.AllergyLeaf, subject: Subject) -> Answer:
+def _allergy(leaf: nodes.AllergyLeaf, chart: Chart, subject: Subject) -> Answer:
     if subject.allergy is None:
         return Answer(UNKNOWN, (), (Missing("allergies", "no allergy list is recorded"),))
     allergy = subject.allergy.allergy
@@ -167,102 +180,49 @@ def _allergy(leaf: nodes.AllergyLeaf, subject: Subject) -> Answer:
     if leaf.prop == "type":
         # an entry that does not say is taken as an allergy: the safe reading
         return Answer(TRUE if (allergy.type or "allergy") in leaf.values else FALSE, basis)
+    if leaf.prop == "reaction":
+        return indicated(chart, allergy.reactions, leaf.values, "allergy reaction")
+    if leaf.prop == "only_reaction":
+        return reactions_only(chart, allergy.reactions, leaf.values)
+    if leaf.prop in ("to_ingredient", "taken_since"):
+        if leaf.prop == "taken_since":
+            found = taken_since(chart, subject.orders[0], subject.allergy)
+        else:
+            own = not subject.allergy.ingredients.isdisjoint(subject.orders[0].ingredients)
+            found = Answer(from_bool(own), basis)
+        return found if "true" in leaf.values else Answer(negate(found.truth), found.basis, found.missing)
     value = getattr(allergy, leaf.prop)
     if value is None:
         return Answer(UNKNOWN, basis, (Missing(f"allergy {leaf.prop}", "not recorded"),))
     return Answer(TRUE if value in leaf.values else FALSE, basis)
 
 
-def count(leaf: nodes.CountLeaf, chart: Chart) -> Answer:
-    """How many orders or ingredients are in the scope; unrecognised orders may be among them."""
-    members = set(leaf.ingredients)
-    chosen = [view for view in chart.counted if not members.isdisjoint(view.ingredients)]
-    if leaf.by == "order":
-        found = len(chosen)
-    else:
-        found = len({name for view in chosen for name in view.ingredients if name in members})
-    doubtful = sum(1 for view in chart.counted if view.resolution.unrecognised)
-    basis = tuple(Basis("order", view.name, None, view.order.source) for view in chosen)
-    if chart.patient.orders is None:
-        return Answer(UNKNOWN, (), (Missing("orders", "no list of medicines is recorded"),))
-    high = None if chart.patient.complete.orders == "unknown" else Fraction(found + doubtful)
-    truth = no_more_than_listed(inside(Interval(Fraction(found), high), leaf.target), leaf, chart)
-    why = "some medicines are not recognised" if doubtful else "the list of medicines is not closed"
-    return Answer(truth, basis, (Missing("orders", why),) if truth == UNKNOWN else ())
-
-
-def no_more_than_listed(truth: Truth, leaf: nodes.CountLeaf | nodes.SumLeaf, chart: Chart) -> Truth:
-    """The truth of the leaf, negated where it is; "no more than these" is TRUE only on a closed list."""
-    truth = negate(truth) if leaf.negated else truth
-    bound = leaf.target.low if leaf.negated else leaf.target.high
-    if truth == TRUE and bound is not None and chart.patient.complete.orders != "closed":
-        return UNKNOWN
-    return truth
-
-
-def _sum(leaf: nodes.SumLeaf, chart: Chart) -> Answer:
-    if chart.patient.orders is None:
-        return Answer(UNKNOWN, (), (Missing("orders", "no list of medicines is recorded"),))
-    weights = {name: weight.low or Fraction(0) for name, weight in leaf.weights}
-    low, high = Fraction(0), Fraction(0)
-    open_high = chart.patient.complete.orders == "unknown"
-    bases: list[tuple[Basis, ...]] = []
-    missing: list[tuple[Missing, ...]] = []
-    dimension = parse_unit(leaf.unit).dimension
-    for view in chart.counted:
-        if view.resolution.unrecognised:
-            open_high = True
-            missing.append((Missing("orders", f"{view.name!r} is not recognised"),))
-        for name in view.ingredients:
-            weight = weights.get(name, Fraction(0))
-            if weight == 0:
-                continue
-            if leaf.times is None:
-                low, high = low + weight, high + weight
-                bases.append((Basis("order", view.name, None, view.order.source),))
-                continue
-            dose = order_number(chart, view, leaf.times)
-            bases.append(dose.basis)
-            if dose.interval is None or dose.dimension != dimension:
-                open_high = True
-                missing.append(
-                    dose.missing or (Missing(leaf.times, f"{view.name!r} is not measured in {leaf.unit}"),)
-                )
-                continue
-            low += weight * (dose.interval.low or 0)
-            if dose.interval.high is None:
-                open_high = True
-                missing.append(
-                    dose.missing or (Missing(leaf.times, f"{view.name!r} has no highest amount on record"),)
-                )
-            else:
-                high += weight * dose.interval.high
-    truth = no_more_than_listed(inside(Interval(low, None if open_high else high), leaf.target), leaf, chart)
-    lacking = merge_missing(missing) or (Missing("orders", "the list of medicines may not be complete"),)
-    return Answer(truth, merge_basis(bases), lacking if truth == UNKNOWN else ())
-
-
 def _known(leaf: nodes.KnownLeaf, chart: Chart, subject: Subject) -> Answer:
     if leaf.fact.startswith("order."):
-        found = _order_known(leaf.fact.removeprefix("order."), chart, subject.orders[0])
+        found = _order_known(leaf, chart, subject.orders[0])
         basis = Basis(
             leaf.fact.removeprefix("order."), found or "not recorded", None, subject.orders[0].order.source
         )
         return Answer(TRUE if found else FALSE, (basis,))
+    if leaf.fact.startswith("allergy."):
+        return Answer(from_bool(known_of_allergy(subject.allergy, leaf.fact.removeprefix("allergy."))))
     return Answer(TRUE if is_known(leaf.fact, chart) else FALSE, known_basis(leaf, chart))
 
 
-def _order_known(prop: str, chart: Chart, view: OrderView) -> str:
+def _order_known(leaf: nodes.KnownLeaf, chart: Chart, view: OrderView) -> str:
     """The property as text, or an empty text when it is not known."""
+    prop = leaf.fact.removeprefix("order.")
     if prop == "indication":
         return "; ".join(str(item) for item in view.order.indication or ())
     if prop in ("route", "form"):
         return getattr(view, prop) or ""
     if prop in ORDER_NUMBERS:
-        measure = order_number(chart, view, prop)
+        measure = order_number(chart, view, prop, leaf.of)
         return (measure.basis[0].value if measure.basis else "recorded") if measure.is_known else ""
     value = getattr(view.order, prop)
-    return "" if value is None else str(value)
+    if value is None or (prop == "status" and value == "unknown"):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def is_known(fact: str, chart: Chart) -> bool:

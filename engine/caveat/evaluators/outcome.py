@@ -44,6 +44,9 @@ BARE = (Status.NOT_MET, Status.CANNOT_ASSESS, Status.FIRES)
 """The status of a rule without exceptions, by the truth of its condition."""
 
 
+EXCEPTED = Status.EXCEPTED
+
+
 def status_of(when: Truth, unless: Sequence[Truth]) -> Status:
     """The status that the truths give."""
     if when == FALSE:

@@ -14,11 +14,10 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from caveat.compile.nodes import All, Always, AnyOf, AtLeast, ConditionLeaf, Node
+from caveat.compile.nodes import All, Always, Node
 from caveat.compile.program import CompiledRule
 from caveat.evaluators.closures import Closures, cost
-from caveat.evaluators.closures_of_lists import touched
-from caveat.evaluators.closures_of_numbers import Closure, Read
+from caveat.evaluators.closures_of_numbers import Closure, Scale
 from caveat.facts.chart import Chart
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
@@ -68,6 +67,14 @@ class Rung(NamedTuple):
     rest: Sheet
 
 
+class Test(NamedTuple):
+    """A part that is asked as it stands, and what is left where it holds."""
+
+    node: Node
+    closure: Closure
+    rest: Sheet
+
+
 _FEW = 4
 """Limits up to which each is compared, rather than the place of the value among them found."""
 
@@ -75,11 +82,11 @@ _FEW = 4
 class Ladder:
     """Limits on one number: upper limits by height, lower limits by height, and ranges."""
 
-    __slots__ = ("above", "all", "below", "few", "overs", "ranges", "read", "unders")
+    __slots__ = ("above", "all", "below", "few", "overs", "ranges", "scale", "unders")
 
-    def __init__(self, read: Read, rungs: list[Rung]) -> None:
+    def __init__(self, scale: Scale, rungs: list[Rung]) -> None:
         endless = float("inf")
-        self.read = read
+        self.scale = scale
         self.all = rungs
         self.few = rungs if len(rungs) <= _FEW else None
         self.below = sorted((r for r in rungs if r.under == -endless), key=lambda r: r.over)
@@ -98,6 +105,25 @@ class Ladder:
             + self.above[: bisect_right(self.unders, value)]
         )
 
+    def ask(self, chart: Chart, view: Any, truth: Truth, hits: list[Hit]) -> None:
+        """As `Sheet.ask`, for what stands on the ladder."""
+        value = self.scale.read(chart, view)
+        if value is None:
+            for rung in self.all:
+                held = rung.closure(chart, view, None, None)
+                if held:
+                    rung.rest.ask(chart, view, held if held < truth else truth, hits)
+        elif value != value:
+            for rung in self.all:
+                rung.rest.ask(chart, view, UNKNOWN, hits)
+        else:
+            for under, low, high, over, closure, rest in self.few or self.crossed(value):
+                if value < under or value > over:
+                    continue
+                held = TRUE if low < value < high else closure(chart, view, None, None)
+                if held:
+                    rest.ask(chart, view, held if held < truth else truth, hits)
+
 
 _NONE: tuple[tuple[Hit, ...], ...] = ((), (), ())
 
@@ -110,7 +136,7 @@ class Sheet:
 
     __slots__ = ("asks", "known", "ladders", "tests")
 
-    def __init__(self, done: list[Entry], ladders: list[Ladder], tests: list[tuple[Closure, Sheet]]) -> None:
+    def __init__(self, done: list[Entry], ladders: list[Ladder], tests: list[Test]) -> None:
         self.ladders, self.tests = ladders, tests
         self.asks = bool(ladders or tests)
         truths: tuple[Truth, ...] = (FALSE, UNKNOWN, TRUE)
@@ -121,32 +147,8 @@ class Sheet:
         """Note every rule whose condition is not FALSE, given the truth of what was asked above."""
         hits += self.known[truth]
         for ladder in self.ladders:
-            value = ladder.read(chart, view)
-            if value is None:
-                for rung in ladder.all:
-                    held = rung.closure(chart, view, None, None)
-                    if held:
-                        rung.rest.ask(chart, view, held if held < truth else truth, hits)
-            elif value != value:
-                for rung in ladder.all:
-                    if rung.rest.asks:
-                        rung.rest.ask(chart, view, UNKNOWN, hits)
-                    else:
-                        hits += rung.rest.known[UNKNOWN]
-            else:
-                for under, low, high, over, closure, rest in ladder.few or ladder.crossed(value):
-                    if value < under or value > over:
-                        continue
-                    if low < value < high:
-                        if rest.asks:
-                            rest.ask(chart, view, truth, hits)
-                        else:
-                            hits += rest.known[truth]
-                    else:
-                        held = closure(chart, view, None, None)
-                        if held:
-                            rest.ask(chart, view, held if held < truth else truth, hits)
-        for closure, rest in self.tests:
+            ladder.ask(chart, view, truth, hits)
+        for _, closure, rest in self.tests:
             held = closure(chart, view, None, None)
             if held:
                 if rest.asks:
@@ -154,58 +156,9 @@ class Sheet:
                 else:
                     hits += rest.known[held if held < truth else truth]
 
-
-class Group:
-    """The rules of one kind of subject that name one ingredient.
-
-    Rules that need a recorded disease are found by the value sets the record touches; the others
-    stand on a sheet, which is laid out when the ingredient is first met.
-    """
-
-    __slots__ = ("_closures", "_sheet", "by_set", "entries", "needing_a_condition", "others")
-
-    def __init__(self, closures: Closures) -> None:
-        self._closures = closures
-        self._sheet: Sheet | None = None
-        self.entries: list[Entry] = []
-        self.needing_a_condition: list[Entry] = []
-        self.others: list[Entry] = []
-        self.by_set: dict[str, list[Entry]] | None = None
-
-    def add(self, entry: Entry) -> None:
-        """Place a rule; not after the first hits were asked for."""
-        self.entries.append(entry)
-        sets = needed_sets(entry.rule.when)
-        (self.needing_a_condition if sets else self.others).append(entry)
-        if sets:
-            self.by_set = self.by_set or {}
-            for name in sets:
-                self.by_set.setdefault(name, []).append(entry)
-
-    def hits(self, chart: Chart, view: Any) -> list[Hit]:
-        """Every rule whose condition is not FALSE. Raises what a condition raises."""
-        sheet = self._sheet
-        if sheet is None:
-            self._sheet = sheet = laid_out(self.others, self._closures)
-        hits: list[Hit] = []
-        sheet.ask(chart, view, TRUE, hits)
-        if self.by_set is None:
-            return hits
-        memo = chart.memo
-        sets = memo["touched"] if "touched" in memo else touched(chart)
-        if sets is None:
-            _ask_whole(self.needing_a_condition, chart, view, hits)
-        elif not sets.isdisjoint(self.by_set):
-            found = [entry for name in sets if name in self.by_set for entry in self.by_set[name]]
-            _ask_whole(dict.fromkeys(found), chart, view, hits)
-        return hits
-
-
-def _ask_whole(entries: Iterable[Entry], chart: Chart, view: Any, hits: list[Hit]) -> None:
-    for entry in entries:
-        held = entry.when(chart, view, None, None)
-        if held:
-            hits.append((entry, held))
+    def asked(self, chart: Chart, view: Any, hits: list[Hit]) -> None:
+        """Note every rule whose condition is not FALSE."""
+        self.ask(chart, view, TRUE, hits)
 
 
 def laid_out(entries: Iterable[Entry], closures: Closures) -> Sheet:
@@ -232,27 +185,14 @@ def _sheet(rules: list[tuple[Entry, tuple[Node, ...]]], closures: Closures) -> S
         first = min(parts, key=lambda part: (-shared[part], cost(part)))
         left = tuple(part for part in parts if part is not first)
         under.setdefault(first, []).append((entry, left))
-    ladders: dict[Hashable, tuple[Read, list[Rung]]] = {}
-    tests = []
+    ladders: dict[Hashable, tuple[Scale, list[Rung]]] = {}
+    tests: list[Test] = []
     for part, below in under.items():
         rest, closure = _sheet(below, closures), closures.node(part)
         scale = closures.scale(part)
         if scale is None:
-            tests.append((closure, rest))
+            tests.append(Test(part, closure, rest))
         else:
-            key, read = scale
-            ladders.setdefault(key, (read, []))[1].append(Rung(*closures.bounds(part), closure, rest))
-    return Sheet(done, [Ladder(read, rungs) for read, rungs in ladders.values()], tests)
-
-
-def needed_sets(node: Node) -> frozenset[str]:
-    """Value sets of which one must be recorded, or the node is FALSE; empty when none must."""
-    if isinstance(node, ConditionLeaf) and not node.negated:
-        return frozenset(node.sets)
-    if isinstance(node, All):
-        found = [sets for part in node.parts if (sets := needed_sets(part))]
-        return min(found, key=len) if found else frozenset()
-    if isinstance(node, (AnyOf, AtLeast)):
-        parts = [needed_sets(part) for part in node.parts]
-        return frozenset().union(*parts) if all(parts) else frozenset()
-    return frozenset()
+            key, reading = scale
+            ladders.setdefault(key, (reading, []))[1].append(Rung(*closures.bounds(part), closure, rest))
+    return Sheet(done, [Ladder(reading, rungs) for reading, rungs in ladders.values()], tests)

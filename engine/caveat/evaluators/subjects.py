@@ -16,7 +16,7 @@ class Subject(NamedTuple):
     """What one judgement is about.
 
     `overlaps` is UNKNOWN for a pair whose dates do not say; `listed` is False when the allergy list
-    is not known.
+    is not known, and then an allergy rule on every order names no order.
     """
 
     orders: tuple[OrderView, ...] = ()
@@ -51,38 +51,64 @@ def subjects(rule: CompiledRule, chart: Chart) -> Iterator[Subject]:
             if not first.isdisjoint(view.ingredients):
                 yield Subject((view,))
     elif rule.subject == "pair":
-        yield from _pairs(first, frozenset(rule.second), chart)
+        yield from _pairs(rule, first, chart)
     elif rule.subject == "allergy":
-        yield from _allergies(first, frozenset(rule.second), chart)
+        yield from _allergies(rule, first, chart)
     elif not first or any(not first.isdisjoint(view.ingredients) for view in chart.current):
         yield PATIENT
 
 
-def _pairs(first: frozenset[str], second: frozenset[str], chart: Chart) -> Iterator[Subject]:
+def _pairs(rule: CompiledRule, first: frozenset[str], chart: Chart) -> Iterator[Subject]:
     """Each two orders; both ways round where both fit, since a condition may ask one side only."""
-    for one in chart.current:
-        if first.isdisjoint(one.ingredients):
+    second = frozenset(rule.second)
+    # an order and its being carried out are no two orders of one ingredient
+    current = chart.counted if rule.share else chart.current
+    for one in current:
+        if not rule.of_any and first.isdisjoint(one.ingredients):
             continue
-        for other in chart.current:
-            if other is one or second.isdisjoint(other.ingredients):
+        for other in current:
+            if other is one or not (rule.of_any or not second.isdisjoint(other.ingredients)):
+                continue
+            if rule.share and not sharing(rule, one, other):
                 continue
             together = overlap(one.order, other.order)
             if together != FALSE:
                 yield Subject((one, other), overlaps=together)
 
 
-def _allergies(first: frozenset[str], wider: frozenset[str], chart: Chart) -> Iterator[Subject]:
-    """An order against each recorded allergy to its ingredient (or to a member of the wider class)."""
+def sharing(rule: CompiledRule, one: OrderView, other: OrderView) -> bool:
+    """Whether two orders share an ingredient of the scope, or none of both sides, as the rule asks."""
+    common = set(one.ingredients).intersection(other.ingredients)
+    if rule.share == "none":
+        return common.isdisjoint(rule.first) or common.intersection(rule.first).isdisjoint(rule.second)
+    return not common.isdisjoint(rule.first) if rule.first else bool(common.difference(rule.left_out))
+
+
+def _allergies(rule: CompiledRule, first: frozenset[str], chart: Chart) -> Iterator[Subject]:
+    """An order against each recorded allergy to its ingredient (or to a member of the wider class).
+
+    Where the list is not known each order is a subject without an allergy; a rule on every order has one
+    such subject in all, which names no order.
+    """
+    wider = frozenset(rule.second)
+    listed = allergy_views(chart)
+    made: list[Subject] = []
     for view in chart.current:
-        judged = first.intersection(view.ingredients)
+        judged = judged_of(rule, first, view)
         if not judged:
             continue
-        listed = allergy_views(chart)
-        if listed is None:
-            yield Subject((view,), listed=False)
-            continue
         targets = judged | wider
-        found = [allergy for allergy in listed if not targets.isdisjoint(allergy.ingredients)]
-        yield from (Subject((view,), allergy) for allergy in found)
-        if not found and chart.patient.complete.allergies == "unknown":
-            yield Subject((view,), listed=False)
+        found = [allergy for allergy in listed or () if not targets.isdisjoint(allergy.ingredients)]
+        made += [Subject((view,), allergy) for allergy in found]
+        if listed is None or (not found and chart.patient.complete.allergies == "unknown"):
+            made.append(Subject((view,), listed=False))
+    if rule.of_any and not all(subject.listed for subject in made):
+        made = [Subject(listed=False), *(subject for subject in made if subject.listed)]
+    yield from made
+
+
+def judged_of(rule: CompiledRule, first: frozenset[str], view: OrderView) -> frozenset[str]:
+    """The ingredients of an order that an allergy rule is about."""
+    if rule.of_any:
+        return frozenset(view.ingredients).difference(rule.left_out)
+    return first.intersection(view.ingredients)

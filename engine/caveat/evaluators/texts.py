@@ -15,7 +15,7 @@ from caveat.facts.choices import choice
 from caveat.facts.identify import OrderView
 from caveat.facts.measure import Measure
 from caveat.facts.numbers import number
-from caveat.facts.order_numbers import order_number
+from caveat.facts.order_numbers import order_number, part_of
 from caveat.intervals import Interval
 from caveat.truth import FALSE
 from caveat.units import format_quantity, parse_unit
@@ -34,10 +34,17 @@ _TIME = parse_unit("d").dimension
 _CONCENTRATION = parse_unit("mg/mL").dimension
 
 
-def fill(template: str, chart: Chart, subject: Subject, limits: Sequence[Limit] = ()) -> str:
+def fill(
+    template: str,
+    chart: Chart,
+    subject: Subject,
+    limits: Sequence[Limit] = (),
+    scopes: Sequence[tuple[str, ...]] = ((), ()),
+) -> str:
     """The template with every `{...}` replaced; an unknown value reads "not recorded".
 
-    `{limit}` is what the rule's table allows this patient.
+    `{limit}` is what the rule's table allows this patient. `scopes` are the ingredients of the rule's two
+    orders: amounts of a combination product are those of the one that it is about.
     """
 
     orders = subject.orders
@@ -46,7 +53,9 @@ def fill(template: str, chart: Chart, subject: Subject, limits: Sequence[Limit] 
     for place, name, index, prop, half in named:
         if index >= 0:
             found[place] = (
-                order_text(chart, orders[index], prop, half=half) if index < len(orders) else UNKNOWN_TEXT
+                order_text(chart, orders[index], prop, half=half, of=scopes[index])
+                if index < len(orders)
+                else UNKNOWN_TEXT
             )
         elif name == "limit":
             found[place] = limit_text(limits, chart, subject)
@@ -110,8 +119,10 @@ def value_text(name: str, chart: Chart, subject: Subject) -> str:
     return measure_text(number(chart, name, unit), unit, half=half)
 
 
-def order_text(chart: Chart, view: OrderView, prop: str, *, half: bool = False) -> str:
-    """The text of a property of an order."""
+def order_text(
+    chart: Chart, view: OrderView, prop: str, *, half: bool = False, of: tuple[str, ...] = ()
+) -> str:
+    """The text of a property of an order; of a combination product, amounts of its part in `of`."""
     if prop == "name":
         return view.name
     if prop == "ingredient":
@@ -126,10 +137,10 @@ def order_text(chart: Chart, view: OrderView, prop: str, *, half: bool = False) 
         return "; ".join(str(item) for item in view.order.indication or ()) or UNKNOWN_TEXT
     if prop not in ORDER_NUMBERS:
         return UNKNOWN_TEXT
-    key = ("text", view.order.id, prop, half)
+    key = ("text", view.order.id, prop, half, part_of(view, of))
     known: str | None = chart.memo.get(key)
     if known is None:
-        measure = order_number(chart, view, prop)
+        measure = order_number(chart, view, prop, of)
         known = chart.memo[key] = _order_number_text(measure.dimension, measure.interval, prop, half)
     return known
 

@@ -57,10 +57,26 @@ ORDER_NUMBERS: Final = {
 }
 """Properties of an order that are numbers; None where the dimension follows the substance."""
 
+AMOUNTS_OF_ORDER: Final = (
+    "dose",
+    "daily_dose",
+    "dose_per_weight",
+    "daily_dose_per_weight",
+    "strength",
+)
+"""Properties that of a combination product are those of one of its ingredients."""
+
+STATED_OF_ORDER: Final = ("as_needed", "max_per_day", "purpose", "rate", "start", "status", "stop", "tapered")
+"""Properties that are known where the record states them."""
+
 KNOWABLE_OF_ORDER: Final = tuple(
-    f"order.{name}" for name in ("indication", "route", "form", "status", "start", "stop", *ORDER_NUMBERS)
+    f"order.{name}" for name in ("indication", "route", "form", *STATED_OF_ORDER, *ORDER_NUMBERS)
 )
 """What `known` may ask of the judged order."""
+KNOWABLE_OF_ALLERGY: Final = tuple(
+    f"allergy.{name}" for name in ("reaction", "severity", "criticality", "recorded")
+)
+"""What `known` may ask of the judged allergy."""
 
 CHOICES: Final = {
     "sex": ("female", "male"),
@@ -123,4 +139,5 @@ def knowable(terminology: Terminology) -> tuple[str, ...]:
     """Every name that `known` and `unknown` take."""
     lists = ("orders", "conditions", "allergies", "observations")
     ages = (f"{name}_age" for name in terminology.tables.observations)
-    return (*number_names(terminology), *ages, *CHOICES, *lists, "child_pugh_stated", *KNOWABLE_OF_ORDER)
+    judged = (*KNOWABLE_OF_ORDER, *KNOWABLE_OF_ALLERGY)
+    return (*number_names(terminology), *ages, *CHOICES, *lists, "child_pugh_stated", *judged)

@@ -7,7 +7,7 @@ derives, and says for each answer what it rests on and what is missing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -20,15 +20,21 @@ T = TypeVar("T")
 
 
 class Chart:
-    """A patient as seen at `as_of`; answers are computed once and kept for the chart's life."""
+    """A patient as seen at `as_of`; answers are computed once and kept for the chart's life.
+
+    `places` are the places among the current orders of each ingredient that is taken. `doubtful` are
+    the orders that were not wholly recognised, or whose name and codes disagree.
+    """
 
     __slots__ = (
         "as_of",
         "current",
+        "doubtful",
         "ended",
         "memo",
         "notes",
         "patient",
+        "places",
         "problems",
         "selection",
         "terminology",
@@ -46,9 +52,17 @@ class Chart:
         self.problems: list[Problem] = list(patient.problems)
         self.notes: list[Note] = list(patient.notes)
         self.views: tuple[OrderView, ...] = identify_all(patient.orders or (), terminology, as_of, selection)
-        current = tuple([view for view in self.views if view.current])
+        current: list[OrderView] = []
+        self.doubtful: list[OrderView] = []
+        self.places: dict[str, list[int]] = {}
+        for view in self.views:
+            if not view.recognised.plain:
+                self.doubtful.append(view)
+            if view.current:
+                _placed(self.places, view, len(current))
+                current.append(view)
         whole = len(current) == len(self.views)
-        self.current: tuple[OrderView, ...] = self.views if whole else current
+        self.current: tuple[OrderView, ...] = self.views if whole else tuple(current)
         self.ended: tuple[OrderView, ...] = (
             () if whole else tuple([view for view in self.views if view.ended])
         )
@@ -85,6 +99,22 @@ class Chart:
         found = Note(code=code, message=message, path=path)
         if found not in self.notes:
             self.notes.append(found)
+
+
+def by_ingredient(listed: Iterable[OrderView]) -> dict[str, list[int]]:
+    """The places of each ingredient among some orders."""
+    found: dict[str, list[int]] = {}
+    for place, view in enumerate(listed):
+        _placed(found, view, place)
+    return found
+
+
+def _placed(places: dict[str, list[int]], view: OrderView, place: int) -> None:
+    for name in view.ingredients:
+        if name in places:
+            places[name].append(place)
+        else:
+            places[name] = [place]
 
 
 @lru_cache(maxsize=256)

@@ -13,6 +13,9 @@ from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 CHILDBEARING = (8, 60)
 """Completed years outside which pregnancy and lactation count as FALSE when nothing is recorded."""
 
+LASTS = 44 * 7
+"""Days after which a pregnancy on the condition list is not taken to go on, though nothing there ends it."""
+
 
 class Choice(tuple[frozenset[str], tuple[Basis, ...], tuple[Missing, ...]]):
     """The values that are possible, what they rest on, what is missing."""
@@ -89,7 +92,10 @@ def _child_pugh(chart: Chart) -> Choice:
 
 
 def _reproductive(chart: Chart, fact: str) -> Choice:
-    """As stated; else a male is not, an active condition says yes, ages 8 to 59 are open."""
+    """As stated; else a male is not, an active condition says yes, ages 8 to 59 are open.
+
+    Lists are seldom tidied: an active pregnancy that was noted longer ago than one lasts says neither.
+    """
     stated = getattr(chart.patient, fact)
     if stated is not None:
         return _known(fact, "true" if stated else "false")
@@ -99,8 +105,11 @@ def _reproductive(chart: Chart, fact: str) -> Choice:
         if recorded.basis:
             return _open(fact, _EITHER, f"{kind} is recorded, and so is male sex", recorded.basis)
         return Choice((frozenset({"false"}), (Basis("sex", "male"),), ()))
+    over = False
     if recorded.truth == TRUE:
-        return Choice((frozenset({"true"}), recorded.basis, ()))
+        over = fact == "pregnant" and has_condition(chart, (kind,), "active", LASTS, None).truth == FALSE
+        if not over:
+            return Choice((frozenset({"true"}), recorded.basis, ()))
     plain = quick.years(chart)
     if plain is not None and not recorded.basis and CHILDBEARING[0] <= plain < CHILDBEARING[1]:
         lived = None
@@ -113,4 +122,5 @@ def _reproductive(chart: Chart, fact: str) -> Choice:
             return Choice((frozenset({"false"}), years(chart).basis, ()))
     if recorded.truth == FALSE and chart.patient.complete.conditions == "closed":
         return Choice((frozenset({"false"}), (Basis(fact, "not in the closed condition list"),), ()))
-    return _open(fact, _EITHER, "not recorded", recorded.basis)
+    reason = f"the pregnancy on the list was noted more than {LASTS} days ago" if over else "not recorded"
+    return _open(fact, _EITHER, reason, recorded.basis)

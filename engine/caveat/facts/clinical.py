@@ -46,7 +46,8 @@ class Order(Record):
     """A medicine that is proposed, taken, or was taken.
 
     `text` names the product as written ("Lioresal 10 mg tablet"); `ingredients` names
-    substances where the record does so. `frequency` is a count a time (`3 /d`), `max_per_day` the
+    substances where the record does so, each with its own strength where that is known (`oxycodone 5 mg`).
+    `frequency` is a count a time (`3 /d`), `max_per_day` the
     ceiling of an as-needed order, `rate` an amount a time for infusions and pumps (`300 ug/d`),
     `daily_dose` what the record itself states a day. `tapered` is known for stopped orders only.
     `purpose` says whether this is a test dose, `origin` what kind of entry it was read from.

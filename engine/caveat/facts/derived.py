@@ -119,10 +119,21 @@ def _shown(interval: Interval | None, unit: str) -> str:
 
 
 def egfr(chart: Chart, within: int | None) -> Measure:
-    """Measured or stated eGFR, else CKD-EPI 2021 in adults and bedside Schwartz from 1 to under 18."""
+    """Measured or stated eGFR, else from creatinine; the newer of both.
+
+    An odd unit is UNKNOWN, as for clearance.
+    """
     measured = latest(chart, "egfr", within)
-    if newest_of(chart, "egfr") and (measured.interval is not None or not _is_old(measured)):
+    if newest_of(chart, "egfr") and measured.interval is None and not _is_old(measured):
         return measured
+    if measured.interval is not None and not _newer(chart, "serum_creatinine", "egfr"):
+        return measured
+    estimated = _from_creatinine(chart, within)
+    return measured if measured.interval is not None and estimated.interval is None else estimated
+
+
+def _from_creatinine(chart: Chart, within: int | None) -> Measure:
+    """CKD-EPI 2021 in adults and bedside Schwartz from 1 to under 18."""
     creatinine, lived = plain(chart, "serum_creatinine", "mg/dL", within), years(chart)
     inputs = {"serum_creatinine": creatinine, "age": lived}
     interval, why = None, "the inputs give no bound"

@@ -11,6 +11,7 @@ from caveat.facts.clinical import Order
 from caveat.findings.basis import Missing
 from caveat.terminology.concepts import Terminology
 from caveat.terminology.resolver import Resolution, resolve
+from caveat.terminology.shares import Shares, same
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
 Selection = Literal["active", "overlapping", "ever"]
@@ -25,7 +26,7 @@ _ENDED = ("completed", "stopped", "cancelled")
 class Recognised:
     """What the words of an order mean, whoever takes it: shared by all orders that say the same.
 
-    `route` None with `route_missing` is unknown.
+    `route` None with `route_missing` is unknown. `plain` are those that nothing has to be said about.
     """
 
     ingredients: tuple[str, ...]
@@ -35,13 +36,15 @@ class Recognised:
     form: str | None
     unrecognised: bool
     conflict: str
+    plain: bool
 
 
 @dataclass(slots=True, eq=False)
 class OrderView:
     """One order with what was understood of it. Nothing changes one once it is made.
 
-    `route` None with `route_missing` is unknown. `current` and `ended` say which rules judge it.
+    `route` None with `route_missing` is unknown. `current` and `ended` say which rules judge it;
+    `carried_out` marks an administration or a dispense.
     """
 
     order: Order
@@ -50,6 +53,7 @@ class OrderView:
     route: str | None
     current: bool
     ended: bool
+    carried_out: bool
 
     @property
     def id(self) -> str:
@@ -120,6 +124,7 @@ def identify_all(
                 product.route,
                 current,
                 not current and has_ended(order, as_of),
+                said["origin"] in _CARRIED_OUT,
             )
         )
     return tuple(found)
@@ -130,7 +135,8 @@ def _recognised(order: Order, terminology: Terminology, key: tuple[object, ...],
     found = _resolution(order, terminology)
     route, missing = _route(order, found, terminology)
     form = (terminology.form(order.form) if order.form else None) or found.form
-    product = Recognised(found.ingredients, found, route, missing, form, found.unrecognised, found.conflict)
+    odd, conflict = found.unrecognised, found.conflict
+    product = Recognised(found.ingredients, found, route, missing, form, odd, conflict, not (odd or conflict))
     if _is_short(order):
         if len(kept) >= _MOST_KEPT:
             kept.clear()
@@ -166,7 +172,20 @@ def _resolution(order: Order, terminology: Terminology) -> Resolution:
         leftover=tuple(dict.fromkeys(w for part in parts[: len(order.ingredients)] for w in part.leftover)),
         candidates=tuple(dict.fromkeys(c for part in parts for c in part.candidates)),
         conflict=last.conflict,
+        shares=_shares(parts[: len(order.ingredients)], last.shares),
     )
+
+
+def _shares(named: list[Resolution], said: Shares) -> Shares:
+    """The strengths that the record gives its ingredients (`oxycodone 5 mg`), and those that its text gives.
+
+    Nothing where they differ.
+    """
+    given = [(part.ingredients, part.strength) for part in named]
+    stated = tuple((names[0], strength[0]) for names, strength in given if len(names) == len(strength) == 1)
+    if len({name for name, _ in stated}) < len(stated) or not same(stated, said):
+        return ()
+    return tuple({**dict(said), **dict(stated)}.items())
 
 
 def _route(order: Order, found: Resolution, terminology: Terminology) -> tuple[str | None, Missing | None]:
@@ -192,12 +211,10 @@ def counted(current: tuple[OrderView, ...]) -> tuple[OrderView, ...]:
     An administration or a dispense beside an order of the same ingredients by the same route (or one
     of unknown route) is that order being carried out, and is not counted again.
     """
-    orders = [view for view in current if view.order.origin not in _CARRIED_OUT]
+    orders = [view for view in current if not view.carried_out]
     if len(orders) == len(current) or not orders:
         return current
-    return tuple(
-        v for v in current if v.order.origin not in _CARRIED_OUT or not any(_same(v, o) for o in orders)
-    )
+    return tuple(v for v in current if not v.carried_out or not any(_same(v, o) for o in orders))
 
 
 def _same(one: OrderView, other: OrderView) -> bool:

@@ -47,13 +47,14 @@ def number(
 
 def _number(chart: Chart, name: str, unit: str, pick: str, within: int | None, using: str | None) -> Measure:
     from caveat.facts import derived
+    from caveat.facts.gestation import gestation
 
     if name == "age":
         return age(chart, unit)
     if name == "pump_refill_age":
         return _pump(chart)
     if name == "gestation":
-        return _gestation(chart)
+        return gestation(chart)
     if name == "creatinine_clearance":
         return derived.creatinine_clearance(chart, within, using or "actual")
     build = derived.BY_NAME.get(name)
@@ -203,14 +204,3 @@ def _pump(chart: Chart) -> Measure:
     if filled.first > chart.as_of:
         return unknown("pump_refill_age", f"the refill of {filled} lies after {chart.day}", (), basis)
     return Measure(days_to_base(max(0, chart.as_of - filled.last), chart.as_of - filled.first), basis)
-
-
-def _gestation(chart: Chart) -> Measure:
-    stated = chart.patient.gestation
-    if stated is None:
-        return unknown("gestation", "not recorded")
-    basis = (Basis("gestation", str(stated)),)
-    try:
-        return Measure(base_interval(stated, "wk"), basis)
-    except CaveatError as error:
-        return unknown("gestation", str(error), (), basis)

@@ -1,8 +1,13 @@
-"""Numbers of one order: dose, daily dose, dose by weight, times since."""
+"""Numbers of one order: dose, daily dose, dose by weight, times since.
+
+The amounts of a combination product are those of one of its ingredients, its `part`: a count of units
+or a volume, times the strength of that ingredient.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from fractions import Fraction
 
 from caveat.errors import CaveatError
@@ -24,16 +29,35 @@ _TIME = parse_unit("d").dimension
 _PER_TIME = parse_unit("/d").dimension
 _VOLUME = parse_unit("mL").dimension
 _NUMBER = parse_unit("1").dimension
+_OVER = re.compile(r"/(\d+(?:\.\d+)?) ([a-z]+)$")
 
 
-def order_number(chart: Chart, view: OrderView, prop: str) -> Measure:
-    """The number in base units with its dimension, or UNKNOWN naming what is missing."""
+def order_number(chart: Chart, view: OrderView, prop: str, of: Collection[str] = ()) -> Measure:
+    """The number in base units with its dimension, or UNKNOWN naming what is missing.
+
+    Amounts of a combination product are those of the one ingredient of it that is in `of`; where none
+    or several are, they are UNKNOWN.
+    """
     memo = chart.memo
-    key = (view.order.id, prop)
+    part = part_of(view, of)
+    key = (view.order.id, prop, part) if part else (view.order.id, prop)
     if key in memo:
         return memo[key]  # type: ignore[no-any-return]
-    memo[key] = found = BY_PROP[prop](chart, view)
+    memo[key] = found = BY_PROP[prop](chart, view, part)
     return found
+
+
+def part_of(view: OrderView, of: Collection[str]) -> str:
+    """The one ingredient of a combination product that is in `of`; empty for all else."""
+    names = view.ingredients
+    if len(names) < 2 or not of:
+        return ""
+    chosen = [name for name in names if name in of]
+    return chosen[0] if len(chosen) == 1 else ""
+
+
+Build = Callable[[Chart, OrderView, str], Measure]
+"""How a number of an order is found; the text is the ingredient whose part is meant, or empty."""
 
 
 def _stated(view: OrderView, prop: str, value: Quantity | None) -> Measure:
@@ -47,43 +71,47 @@ def _stated(view: OrderView, prop: str, value: Quantity | None) -> Measure:
     return Measure(interval, basis, (), dimension)
 
 
-def _dose(chart: Chart, view: OrderView) -> Measure:
+def _dose(chart: Chart, view: OrderView, part: str) -> Measure:
     """The amount of one administration; a count of units or a volume is multiplied by the strength."""
-    found = _stated(view, "dose", view.order.dose)
+    return _amount(chart, view, "dose", _stated(view, "dose", view.order.dose), part)
+
+
+def _amount(chart: Chart, view: OrderView, prop: str, found: Measure, part: str) -> Measure:
+    """What was stated as an amount of one ingredient."""
     if found.interval is None or found.dimension is None:
         return found
-    if _is_amount(found.dimension):
-        return _of_one_ingredient(view, "dose", found)
-    return _of_one_ingredient(view, "dose", _times_strength(chart, view, "dose", found))
+    counted = not _is_amount(_without_time(found.dimension))
+    if len(view.ingredients) > 1 and not (part and counted):
+        return unknown(prop, f"the dose is of a combination ({', '.join(view.ingredients)})", (), found.basis)
+    return _times_strength(chart, view, prop, found, part) if counted else found
 
 
-def _times_strength(chart: Chart, view: OrderView, prop: str, found: Measure) -> Measure:
+def _without_time(dimension: Dimension) -> Dimension:
+    return tuple(one for one in dimension if one[0] != "s")
+
+
+def _times_strength(chart: Chart, view: OrderView, prop: str, found: Measure, part: str) -> Measure:
     """A count of units or a volume, times the strength."""
     assert found.interval is not None
     assert found.dimension is not None
     shown = found.basis[0].value if found.basis else prop
     if found.dimension in (_NUMBER, _PER_TIME):
         return unknown(prop, f"{shown} has no unit", (), found.basis)
-    strength = _strength(chart, view)
+    strength = _strength(chart, view, part)
     if strength.interval is None or strength.dimension is None:
-        why = f"{shown} is a count or a volume, and the strength is not known"
+        of = f" of {part} in the combination" if part else ""
+        why = f"{shown} is a count or a volume, and the strength{of} is not known"
         return unknown(prop, why, ("strength",), found.basis)
-    counted = tuple(part for part in found.dimension if part[0].startswith("{"))
+    counted = tuple(one for one in found.dimension if one[0].startswith("{"))
     dimension = found.dimension
     if counted and _is_amount(strength.dimension):
-        dimension = tuple(part for part in dimension if part not in counted)
+        dimension = tuple(one for one in dimension if one not in counted)
     combined = _combine(dimension, strength.dimension)
-    if not _is_amount(tuple(part for part in combined if part[0] != "s")):
+    amount = _without_time(combined)
+    if not _is_amount(amount) or [power for _, power in amount] != [1]:
         return unknown(prop, f"{shown} does not fit the strength", ("strength",), found.basis)
     interval = _product(found.interval, strength.interval)
     return Measure(interval, merge_basis([found.basis, strength.basis]), (), combined)
-
-
-def _of_one_ingredient(view: OrderView, prop: str, found: Measure) -> Measure:
-    if len(view.ingredients) > 1:
-        names = ", ".join(view.ingredients)
-        return unknown(prop, f"the dose is of a combination ({names})", (), found.basis)
-    return found
 
 
 def _is_amount(dimension: Dimension) -> bool:
@@ -104,22 +132,31 @@ def _product(first: Interval, second: Interval) -> Interval:
     return Interval(low, high, first.low_open or second.low_open, first.high_open or second.high_open)
 
 
-def _strength(chart: Chart, view: OrderView) -> Measure:
-    """The amount a unit or a volume, as stated, else as the product's name says it."""
+def _strength(chart: Chart, view: OrderView, part: str) -> Measure:
+    """The amount a unit or a volume, as stated, else as the product's name says it; of a part its own."""
+    if part:
+        text = dict(view.resolution.shares).get(part)
+        why = f"the strength of {part} in the combination is not recorded"
+        return unknown("strength", why) if text is None else _read(view, text)
     if view.order.strength is not None:
         return _stated(view, "strength", view.order.strength)
     texts = view.resolution.strength
     if len(texts) != 1 or len(view.ingredients) != 1:
         return unknown("strength", "not recorded")
+    return _read(view, texts[0])
+
+
+def _read(view: OrderView, text: str) -> Measure:
+    """A strength as the product's name says it."""
     try:
-        value = quantity(texts[0])
-        interval, dimension = own_interval(value)
+        # `325 mg/15 ml` is one unit to the reader of units where it is written together
+        interval, dimension = own_interval(quantity(_OVER.sub("/\\1\\2", text)))
     except (ValueError, CaveatError):
-        return unknown("strength", f"{texts[0]!r} in the product's name is not understood")
-    return Measure(interval, (Basis("strength", f"{texts[0]} ({view.name})"),), (), dimension)
+        return unknown("strength", f"{text!r} in the product's name is not understood")
+    return Measure(interval, (Basis("strength", f"{text} ({view.name})"),), (), dimension)
 
 
-def _frequency(chart: Chart, view: OrderView) -> Measure:
+def _frequency(chart: Chart, view: OrderView, part: str) -> Measure:
     found = _stated(view, "frequency", view.order.frequency)
     if found.dimension == _TIME and found.interval is not None and found.interval.exact:
         inverse = 1 / found.interval.exact
@@ -131,17 +168,19 @@ def _frequency(chart: Chart, view: OrderView) -> Measure:
     return found
 
 
-def _daily_dose(chart: Chart, view: OrderView) -> Measure:
+def _daily_dose(chart: Chart, view: OrderView, part: str) -> Measure:
     """As stated, else the rate of an infusion, else dose x frequency (`facts.derive.daily_dose`)."""
     order = view.order
     for value in (order.daily_dose, order.rate):
         if value is not None:
-            return _daily(chart, view, value)
-    dose = order_number(chart, view, "dose")
+            return _daily(chart, view, value, part)
+    dose = _dose(chart, view, part)
     if dose.interval is None or dose.dimension is None:
         return Measure(None, dose.basis, (Missing("daily_dose", f"dose: {_why(dose)}", ("dose",)),))
     frequency = order_number(chart, view, "frequency")
-    cap, cap_missing = _cap(view, dose.dimension)
+    if ("s", -1) in dose.dimension:
+        return _worn(dose, frequency)
+    cap, cap_missing = _cap(chart, view, dose.dimension, part)
     per_day = None if frequency.interval is None else _scaled(frequency.interval, _DAY)
     amount = permitted(
         dose=dose.interval, frequency_per_day=per_day, as_needed=order.as_needed, max_per_day=cap
@@ -158,16 +197,34 @@ def _daily_dose(chart: Chart, view: OrderView) -> Measure:
     return Measure(per_second, basis, missing, _combine(dose.dimension, _PER_TIME))
 
 
+def _worn(dose: Measure, frequency: Measure) -> Measure:
+    """A dose that is a rate (a patch of 25 ug/h): its own daily dose while it is worn without a break.
+
+    So it is where it is changed less often than once a day. Else it may be taken off for a part of the
+    day, and the rate is the most.
+    """
+    assert dose.interval is not None
+    per_day = None if frequency.interval is None else _scaled(frequency.interval, _DAY)
+    basis = merge_basis([dose.basis, frequency.basis])
+    if per_day is not None and per_day.high is not None and per_day.high < 1:
+        return Measure(dose.interval, basis, (), dose.dimension)
+    reason = "how long a patch is worn is not known: no frequency of less than once a day"
+    most = Interval(Fraction(0), dose.interval.high, False, dose.interval.high_open)
+    return Measure(most, basis, (Missing("daily_dose", reason, ("frequency",)),), dose.dimension)
+
+
 def _why(found: Measure) -> str:
     return "; ".join(m.reason for m in found.missing) or "not known"
 
 
-def _cap(view: OrderView, dimension: Dimension) -> tuple[Interval | None, tuple[Missing, ...]]:
+def _cap(
+    chart: Chart, view: OrderView, dimension: Dimension, part: str
+) -> tuple[Interval | None, tuple[Missing, ...]]:
     """The stated ceiling a day in base units of the dose."""
     value = view.order.max_per_day
     if value is None:
         return None, ()
-    found = _stated(view, "max_per_day", value)
+    found = _amount(chart, view, "max_per_day", _stated(view, "max_per_day", value), part)
     if found.interval is not None and found.dimension == dimension:
         return found.interval, ()
     if found.interval is not None and found.dimension == _combine(dimension, _PER_TIME):
@@ -175,7 +232,7 @@ def _cap(view: OrderView, dimension: Dimension) -> tuple[Interval | None, tuple[
     return None, found.missing or (Missing("max_per_day", f"{value} does not fit the dose"),)
 
 
-def _daily(chart: Chart, view: OrderView, value: Quantity) -> Measure:
+def _daily(chart: Chart, view: OrderView, value: Quantity, part: str) -> Measure:
     """A stated amount a time; an amount without a time is taken as a day's."""
     found = _stated(view, "daily_dose", value)
     if found.interval is None or found.dimension is None:
@@ -183,9 +240,7 @@ def _daily(chart: Chart, view: OrderView, value: Quantity) -> Measure:
     if dict(found.dimension).get("s", 0) == 0:
         scaled = _scaled(found.interval, 1 / _DAY)
         found = Measure(scaled, found.basis, (), _combine(found.dimension, _PER_TIME))
-    if not _is_amount(_combine(found.dimension or (), _TIME)):
-        found = _times_strength(chart, view, "daily_dose", found)
-    return _of_one_ingredient(view, "daily_dose", found)
+    return _amount(chart, view, "daily_dose", found, part)
 
 
 def _scaled(value: Interval, factor: Fraction) -> Interval:
@@ -194,10 +249,10 @@ def _scaled(value: Interval, factor: Fraction) -> Interval:
     return Interval(low, high, value.low_open, value.high_open)
 
 
-def _per_weight(prop: str) -> Callable[[Chart, OrderView], Measure]:
-    def build(chart: Chart, view: OrderView) -> Measure:
+def _per_weight(prop: str) -> Build:
+    def build(chart: Chart, view: OrderView, part: str) -> Measure:
         name = f"{prop}_per_weight"
-        dose = order_number(chart, view, prop)
+        dose = order_number(chart, view, prop, (part,) if part else ())
         weight = current_weight(chart)
         lacking = merge_missing([dose.missing, weight.missing])
         basis = merge_basis([dose.basis, weight.basis])
@@ -216,8 +271,8 @@ def _per_weight(prop: str) -> Callable[[Chart, OrderView], Measure]:
     return build
 
 
-def _since(prop: str, attribute: str) -> Callable[[Chart, OrderView], Measure]:
-    def build(chart: Chart, view: OrderView) -> Measure:
+def _since(prop: str, attribute: str) -> Build:
+    def build(chart: Chart, view: OrderView, part: str) -> Measure:
         when = getattr(view.order, attribute)
         if when is None:
             if attribute == "start" and view.order.status == "proposed":
@@ -230,7 +285,7 @@ def _since(prop: str, attribute: str) -> Callable[[Chart, OrderView], Measure]:
     return build
 
 
-def _duration(chart: Chart, view: OrderView) -> Measure:
+def _duration(chart: Chart, view: OrderView, part: str) -> Measure:
     order = view.order
     if order.start is None or order.stop is None:
         name = "start" if order.start is None else "stop"
@@ -240,7 +295,7 @@ def _duration(chart: Chart, view: OrderView) -> Measure:
     return Measure(days_to_base(low, high), basis, (), _TIME)
 
 
-def _treatment_time(chart: Chart, view: OrderView) -> Measure:
+def _treatment_time(chart: Chart, view: OrderView, part: str) -> Measure:
     """Time since the first order of the same ingredient by the same route.
 
     Exact on a closed order list; on an open one earlier treatment may be missing, so it is only a
@@ -271,15 +326,17 @@ def _treatment_time(chart: Chart, view: OrderView) -> Measure:
     return Measure(Interval(low, None), basis or own.basis, missing, _TIME)
 
 
-def dose_multiple(chart: Chart, view: OrderView, step: Interval) -> tuple[bool | None, Measure]:
+def dose_multiple(
+    chart: Chart, view: OrderView, step: Interval, of: Collection[str] = ()
+) -> tuple[bool | None, Measure]:
     """Whether the dose is a whole multiple of `step` (base units); None when it is not known."""
-    dose = order_number(chart, view, "dose")
+    dose = order_number(chart, view, "dose", of)
     if dose.interval is None or dose.interval.exact is None or step.low is None:
         return None, dose
     return (dose.interval.exact / step.low).denominator == 1, dose
 
 
-BY_PROP: dict[str, Callable[[Chart, OrderView], Measure]] = {
+BY_PROP: dict[str, Build] = {
     "dose": _dose,
     "daily_dose": _daily_dose,
     "dose_per_weight": _per_weight("dose"),

@@ -259,15 +259,20 @@ def _on_or_after(noted: When | None, first: int, last: int) -> Truth:
     return FALSE if noted.last < first else UNKNOWN
 
 
-def indicated(chart: Chart, indication: tuple[Coded, ...] | None, sets: tuple[str, ...]) -> Answer:
-    """Whether an order's recorded indication is in the sets; none recorded is UNKNOWN."""
+def indicated(
+    chart: Chart, indication: tuple[Coded, ...] | None, sets: tuple[str, ...], fact: str = "indication"
+) -> Answer:
+    """Whether an order's recorded indication is in the sets; none recorded is UNKNOWN.
+
+    The reactions of an allergy are asked in the same way, as another `fact`.
+    """
     if indication is None or not indication:
-        return Answer(UNKNOWN, (), (Missing("indication", "not recorded"),))
+        return Answer(UNKNOWN, (), (Missing(fact, "not recorded"),))
     wanted = frozenset(sets)
-    basis = tuple(Basis("indication", str(item)) for item in indication)
+    basis = tuple(Basis(fact, str(item)) for item in indication)
     matches = [match(chart, item.codes, item.text) for item in indication]
     if any(m.sets & wanted for m in matches):
         return Answer(TRUE, basis)
     if any(m.possible & wanted or not m.recognised for m in matches):
-        return Answer(UNKNOWN, basis, (Missing("indication", f"{str(indication[0])!r} is in no value set"),))
+        return Answer(UNKNOWN, basis, (Missing(fact, f"{str(indication[0])!r} is in no value set"),))
     return Answer(FALSE, basis)

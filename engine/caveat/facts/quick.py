@@ -12,7 +12,7 @@ import datetime as dt
 from decimal import Decimal
 from functools import lru_cache
 from math import nan
-from typing import Any
+from typing import Any, Final
 
 from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
@@ -34,7 +34,8 @@ _ML_MIN = float(parse_unit("mL/min").factor)
 _EGFR = float(parse_unit("mL/min/{1.73_m2}").factor)
 
 
-Entry = tuple[Any, Quantity | None]
+Entry = tuple[Any, Quantity | None, float]
+"""The date, the value, and the number of the value in its own unit (NAN where there is no plain one)."""
 Span = tuple[float, float] | None
 
 
@@ -49,7 +50,7 @@ def entries(chart: Chart) -> dict[str, list[Entry]]:
     for name in STATED:
         stated = getattr(patient, name)
         if stated is not None:
-            found.setdefault(name, []).append((stated.at or chart.as_of, stated.value))
+            found.setdefault(name, []).append((stated.at or chart.as_of, stated.value, _plain(stated.value)))
             odd = odd or _odd(chart, name, stated.value)
     if patient.observations:
         odd = _collect(chart, patient.observations, found) or odd
@@ -82,20 +83,25 @@ def _collect(chart: Chart, listed: tuple[Observation, ...], found: dict[str, lis
         if at is not None and at.first > today:
             odd = True
             continue
-        if not odd:
-            span = None
-            if value is not None and value.comparator is None and value.upper is None:
-                units = spans.get(concept)
-                span = None if units is None else units.get(value.unit)
-            # a value between the bounds is known to be neither impossible nor unlikely
-            if span is None or value is None or not span[0] < float(value.value) < span[1]:
-                odd = _odd(chart, concept, value)
-        kept = found.get(concept)
-        if kept is None:
-            found[concept] = [(at, value)]
+        span, plain = None, nan
+        if value is not None and value.comparator is None and value.upper is None:
+            plain = float(value.value)
+            if concept in spans:
+                span = spans[concept].get(value.unit)
+        # a value between the bounds is known to be neither impossible nor unlikely
+        if not odd and (span is None or not span[0] < plain < span[1]):
+            odd = _odd(chart, concept, value)
+        if concept in found:
+            found[concept].append((at, value, plain))
         else:
-            kept.append((at, value))
+            found[concept] = [(at, value, plain)]
     return odd
+
+
+def _plain(value: Quantity | None) -> float:
+    if value is None or value.comparator is not None or value.upper is not None:
+        return nan
+    return float(value.value)
 
 
 def _spans(chart: Chart) -> dict[str, dict[str, Span]]:
@@ -153,6 +159,10 @@ def _narrowed(end: float, sign: int) -> float:
     return end + sign * abs(end) * MARGIN
 
 
+Newest = tuple[Quantity | None, int, int, float]
+_NONE: Final[Newest] = (None, -1, -1, nan)
+
+
 def latest(chart: Chart, concept: str, unit: str, analyte: str | None, within: int | None) -> float | None:
     """The latest value in base units; NAN when there is none or it is too old, None when it is not simple."""
     memo = chart.memo
@@ -161,9 +171,9 @@ def latest(chart: Chart, concept: str, unit: str, analyte: str | None, within: i
         return nan
     plain = memo["plain"]
     if concept in plain:
-        value, first, last = plain[concept]
+        value, first, last, number = plain[concept]
     else:
-        plain[concept] = value, first, last = _newest(chart, recorded[concept])
+        plain[concept] = value, first, last, number = _newest(chart, recorded[concept])
     if value is None:
         return None
     if within is not None:
@@ -171,7 +181,7 @@ def latest(chart: Chart, concept: str, unit: str, analyte: str | None, within: i
         if first < oldest:
             return nan if 0 <= last < oldest else None
     size = factor(value.unit, unit, analyte)
-    return None if size is None else float(value.value) * size
+    return None if size is None else number * size
 
 
 def exactly(chart: Chart, concept: str, unit: str, analyte: str | None) -> Interval | None:
@@ -185,24 +195,22 @@ def _exactly(value: Decimal, own: str, unit: str, analyte: str | None) -> Interv
     return base_interval(Quantity(value, own), unit, analyte)
 
 
-def _newest(chart: Chart, kept: list[Entry]) -> tuple[Quantity | None, int, int]:
+def _newest(chart: Chart, kept: list[Entry]) -> Newest:
     """The latest simple value, None without one, with the first and last day it may be of (-1 undated)."""
-    at, value = kept[0]
+    at, value, number = kept[0]
     if len(kept) > 1:
         newest = -1
-        for when, quantity in kept:
+        for when, quantity, plain in kept:
             day = -1 if when is None else _day(when)
             if day < 0 or day == newest:
-                return None, -1, -1
+                return _NONE
             if day > newest:
-                newest, at, value = day, when, quantity
-    if value is None or not value.unit or value.comparator is not None or value.upper is not None:
-        return None, -1, -1
-    if "odd" in chart.memo:
-        return None, -1, -1
+                newest, at, value, number = day, when, quantity, plain
+    if value is None or number != number or not value.unit or "odd" in chart.memo:
+        return _NONE
     if at is None:
-        return value, -1, -1
-    return (value, at, at) if at.__class__ is int else (value, at.first, at.last)
+        return value, -1, -1, number
+    return (value, at, at, number) if at.__class__ is int else (value, at.first, at.last, number)
 
 
 def time_since(chart: Chart, concept: str) -> float | None:
@@ -219,7 +227,7 @@ def time_since(chart: Chart, concept: str) -> float | None:
 
 def _time_since(as_of: int, kept: list[Entry]) -> float | None:
     newest = -1
-    for when, _ in kept:
+    for when, _, _ in kept:
         if when is None:
             return nan if len(kept) == 1 else None
         day = _day(when)
@@ -261,7 +269,7 @@ def _years(chart: Chart) -> int | None:
 
 def clearance(chart: Chart, within: int | None, using: str | None) -> float | None:
     """Creatinine clearance in base units, as `facts.derived.creatinine_clearance` has it."""
-    key = ("quick clearance", within, using)
+    key = ("quick clearance", within, None if using == "actual" else using)
     memo = chart.memo
     if key not in memo:
         memo[key] = _clearance(chart, within, using)
@@ -303,6 +311,8 @@ def egfr(chart: Chart, within: int | None) -> float | None:
 def _egfr(chart: Chart, within: int | None) -> float | None:
     known = entries(chart)
     if "egfr" in known:
+        if "serum_creatinine" in known and not _as_new(known["egfr"], known["serum_creatinine"]):
+            return None
         measured = latest(chart, "egfr", "mL/min/{1.73_m2}", None, within)
         return None if measured is None or measured != measured else measured
     if "serum_creatinine" not in known:
@@ -316,3 +326,49 @@ def _egfr(chart: Chart, within: int | None) -> float | None:
     found = ckd_epi_point(lived, creatinine / _MG_DL, sex)
     # the exact way rounds to nine decimals, which is less than the margin of one and above
     return None if found < 1.0 else found * _EGFR
+
+
+def _as_new(these: list[Entry], those: list[Entry]) -> bool:
+    """Whether the first entries are all of one day each, and none of the others is later than all of them."""
+    days = [0 if when is None else _day(when) for when, _, _ in these]
+    last = max(days)
+    return min(days) > 0 and all(when is not None and 0 < _day(when) <= last for when, _, _ in those)
+
+
+def bmi(chart: Chart) -> float | None:
+    """Body mass index of an adult in base units, as `facts.derived.bmi` has it."""
+    memo = chart.memo
+    if "quick bmi" not in memo:
+        memo["quick bmi"] = _bmi(chart)
+    return memo["quick bmi"]  # type: ignore[no-any-return]
+
+
+def _bmi(chart: Chart) -> float | None:
+    if if_recorded(chart, "bmi") is not None:
+        return nan
+    lived = years(chart)
+    if "bmi" in entries(chart) or lived is None or lived < ADULT:
+        return None
+    height = latest(chart, "height", "cm", None, None)
+    weight = latest(chart, "weight", "kg", None, WEIGHT_LIMIT_ADULT)
+    if height is None or weight is None:
+        return None
+    if height != height or weight != weight:
+        return nan
+    return weight / (height * height) if height > 0 and weight > 0 else None
+
+
+NEEDED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "qtc": (("qtc_interval", "qt_interval"),),
+    "bmi": (("bmi", "height"), ("bmi", "weight")),
+}
+"""Observations of which one of each group must be recorded, or the number is not known."""
+
+
+def if_recorded(chart: Chart, fact: str) -> float | None:
+    """NAN for a number of `NEEDED` that nothing recorded can give, else None."""
+    known = entries(chart)
+    for group in NEEDED[fact]:
+        if known.keys().isdisjoint(group):
+            return nan
+    return None

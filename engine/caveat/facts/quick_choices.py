@@ -1,4 +1,4 @@
-"""Choices answered from plain values: Child-Pugh class, pregnancy, lactation, sex, context.
+"""Choices answered from plain values: Child-Pugh class, pregnancy and how far it is, lactation, sex, context.
 
 Each answer is the one that `facts.choices` gives, without what it rests on. None says "ask the
 exact way". `touched` are the value sets that a listed condition is or may be in, None where
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import nan
 from typing import Any
 
 from caveat.facts import quick
 from caveat.facts.catalog import CHOICES, NumberFact, described
 from caveat.facts.chart import Chart
 from caveat.facts.choices import CHILDBEARING
+from caveat.facts.gestation import INPUTS, week
+from caveat.facts.problems_list import views
 from caveat.facts.quick import MARGIN
 from caveat.terminology.concepts import Terminology
 from caveat.units import parse_unit
@@ -80,6 +83,17 @@ def reproductive(chart: Chart, fact: str, touched: frozenset[str] | None) -> fro
     if not CHILDBEARING[0] <= lived < CHILDBEARING[1] or patient.complete.conditions == "closed":
         return _FALSE
     return _EITHER
+
+
+def gestation(chart: Chart) -> float | None:
+    """NAN where nothing recorded says how far a pregnancy is; None where something does, or may."""
+    if chart.patient.gestation is not None or not quick.entries(chart).keys().isdisjoint(INPUTS):
+        return None
+    for view in views(chart) or ():
+        for code in view.condition.codes:
+            if week(code.system, code.code) is not None:
+                return None
+    return nan
 
 
 def child_pugh(chart: Chart, touched: frozenset[str] | None) -> frozenset[str] | None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from caveat.facts.catalog import PATIENT_NUMBERS, number_fact
 from caveat.facts.chart import Chart
-from caveat.facts.quick import clearance, entries, latest, time_since, years
+from caveat.facts.quick import NEEDED, clearance, entries, if_recorded, latest, time_since, years
 
 
 def known(chart: Chart, fact: str) -> bool | None:
@@ -32,6 +32,8 @@ def known(chart: Chart, fact: str) -> bool | None:
         return chart.patient.child_pugh is not None or "child_pugh_score" in recorded
     if fact == "pump_refill_age":
         return False if chart.patient.context.pump_refilled is None else None
+    if fact in NEEDED:
+        return None if if_recorded(chart, fact) is None else False
     return _egfr_known(chart) if fact == "egfr" else None
 
 

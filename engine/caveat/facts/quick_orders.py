@@ -1,7 +1,7 @@
 """Plain numbers of an order: dose, frequency, daily dose, time on treatment.
 
-Each is given where the order states one simple amount, exactly and once more in floating point;
-None says "ask the exact way", and the answer is the same.
+Each is given where the order states one simple amount, exactly and once more in floating point, and is
+`NOT_KNOWN` where it states none at all; None says "ask the exact way", and the answer is the same.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from math import nan
+from typing import Final
 
 from caveat.errors import UnitError
 from caveat.facts.chart import Chart
@@ -20,14 +22,36 @@ from caveat.units.unit import Dimension
 _PER_TIME = parse_unit("/d").dimension
 _TIME = parse_unit("d").dimension
 
+PLAIN: Final = ("daily_dose", "dose", "frequency")
+"""The numbers that an order states as such."""
 Amount = tuple[Interval, Dimension, float]
 """A plain number in base units: exactly, its dimension, and in floating point."""
+NOT_KNOWN: Final[Amount] = (Interval(), (), nan)
+"""What the order does not state, and nothing else of it gives."""
+
+
+def kept(chart: Chart, view: OrderView, prop: str) -> Amount | None:
+    """The number of that name, looked up once a chart."""
+    memo = chart.memo
+    key = (prop, view)
+    if key in memo:
+        return memo[key]  # type: ignore[no-any-return]
+    if prop == "treatment_time":
+        found = treatment_time(chart, view)
+    elif prop == "daily_dose":
+        found = dose_rate(view)
+    else:
+        found = dose(view) if prop == "dose" else frequency(view)
+    memo[key] = found
+    return found
 
 
 def dose(view: OrderView) -> Amount | None:
     """The dose of one administration, where it is one plain amount."""
     stated = view.order.dose
-    if stated is None or stated.comparator or stated.upper is not None or len(view.ingredients) != 1:
+    if stated is None:
+        return NOT_KNOWN
+    if stated.comparator or stated.upper is not None or len(view.ingredients) != 1:
         return None
     return _dose(stated.value, stated.unit)
 
@@ -46,7 +70,9 @@ def _dose(value: Decimal, unit: str) -> Amount | None:
 def frequency(view: OrderView) -> Amount | None:
     """The frequency, where it is one plain count a time."""
     stated = view.order.frequency
-    if stated is None or stated.comparator or stated.upper is not None:
+    if stated is None:
+        return NOT_KNOWN
+    if stated.comparator or stated.upper is not None:
         return None
     return _frequency(stated.value, stated.unit)
 
@@ -60,10 +86,12 @@ def _frequency(value: Decimal, unit: str) -> Amount | None:
 def dose_rate(view: OrderView) -> Amount | None:
     """The daily dose, for a plain scheduled or as-needed dose without a ceiling."""
     order = view.order
-    amount, times = order.dose, order.frequency
-    if amount is None or times is None or len(view.ingredients) != 1:
+    if order.daily_dose is not None or order.rate is not None:
         return None
-    if order.daily_dose is not None or order.rate is not None or order.max_per_day is not None:
+    amount, times = order.dose, order.frequency
+    if amount is None:
+        return NOT_KNOWN
+    if times is None or order.max_per_day is not None or len(view.ingredients) != 1:
         return None
     if amount.comparator or times.comparator or amount.upper is not None or times.upper is not None:
         return None
@@ -96,20 +124,19 @@ def treatment_time(chart: Chart, view: OrderView) -> Amount | None:
     """
     first, mine = None, view.ingredients
     alone = mine[0] if len(mine) == 1 else None
-    for other in chart.views:
-        order = other.order
+    if alone is None:
+        same = [
+            other for other in chart.views if other is view or not set(mine).isdisjoint(other.ingredients)
+        ]
+    else:
+        same = [other for other in chart.views if alone in other.ingredients]
+    for other in same:
         if other is not view:
-            theirs = other.ingredients
-            if alone is None:
-                if theirs != mine and set(theirs).isdisjoint(mine):
-                    continue
-            elif alone not in theirs:
-                continue
-            if order.status in ("entered-in-error", "cancelled"):
+            if other.order.status in ("entered-in-error", "cancelled"):
                 continue
             if other.route is not None and view.route is not None and other.route != view.route:
                 continue
-        start = order.start
+        start = other.order.start
         if start is None or start.first != start.last:
             return None
         first = start.first if first is None or start.first < first else first

@@ -57,11 +57,13 @@ class NumberTest(Range):
 class OrderTest(Strict):
     """Properties of one order; all that are written must hold.
 
-    `daily_dose` is the most the order permits in a day. `treatment_time` counts from the first
-    order of the same ingredient by the same route, as far as the record goes back. `continued`
+    `of` names the ingredient whose part of a combination product the amounts are; without it, the one that
+    is in the scope of the rule. `daily_dose` is the most the order permits in a day. `treatment_time` counts
+    from the first order of the same ingredient by the same route, as far as the record goes back. `continued`
     says whether a stopped order lives on in a current one of the same ingredient and route.
     """
 
+    of: Names | None = None
     ingredient: Names | None = None
     class_: Annotated[Names | None, Field(alias="class")] = None
     route: Names | None = None
@@ -85,6 +87,14 @@ class OrderTest(Strict):
     dose_multiple_of: str | None = None
 
 
+class OrderCondition(OrderTest):
+    """A condition on each order that is counted or added: its properties, with `all`, `any` and `not`."""
+
+    all: Annotated[tuple[OrderCondition, ...] | None, Field(min_length=1)] = None
+    any: Annotated[tuple[OrderCondition, ...] | None, Field(min_length=1)] = None
+    not_: Annotated[OrderCondition | None, Field(alias="not")] = None
+
+
 class ConditionTest(Strict):
     """A recorded condition of a value set.
 
@@ -99,26 +109,45 @@ class ConditionTest(Strict):
 
 
 class AllergyTest(Strict):
-    """Properties of the allergy in a rule whose subject is an order against an allergy."""
+    """Properties of the allergy in a rule whose subject is an order against an allergy.
+
+    `reaction`: a recorded reaction is in a value set; `only_reaction`: every one is. `to_ingredient`: the
+    allergy is to an ingredient of the order itself, not only to another of the wider scope. `taken_since`: a
+    course of what the order and the allergy share, or of the order where they share nothing, was begun
+    after the allergy was recorded, and completed.
+    """
 
     type: Literal["allergy", "intolerance"] | None = None
     status: Literal["active", "ever"] | None = None
     severity: Names | None = None
     criticality: Names | None = None
+    reaction: Names | None = None
+    only_reaction: Names | None = None
+    to_ingredient: bool | None = None
+    taken_since: bool | None = None
 
 
 class Scope(Strict):
-    """Which orders: by ingredient, by class, or both; `except` leaves ingredients out."""
+    """Which orders: by ingredient, by class, or both; `except` leaves ingredients out.
 
+    `any` takes every order, in the `order` of an allergy and of a pair that shares an ingredient.
+    """
+
+    any: Literal[True] | None = None
     ingredient: Names | None = None
     class_: Annotated[Names | None, Field(alias="class")] = None
     except_: Annotated[Names | None, Field(alias="except")] = None
 
 
 class CountTest(Range):
-    """How many current orders, or how many different ingredients, are in a scope."""
+    """How many current orders, or how many different ingredients, are in a scope.
+
+    `where` is judged for each of these orders: one of which it is FALSE is not counted, one of which it is
+    UNKNOWN may count.
+    """
 
     of: Scope
+    where: OrderCondition | None = None
     by: Literal["order", "ingredient"] = "ingredient"
 
 
@@ -126,12 +155,25 @@ class SumTest(Range):
     """A weighted sum over current orders in a scope.
 
     Each ingredient counts its weight from `weights` (0 when not named); `times: daily_dose`
-    multiplies it by the daily dose (as for morphine equivalents).
+    multiplies it by the daily dose (as for morphine equivalents), of a combination product by that of the
+    ingredient. `where` is as in a count.
     """
 
     of: Scope
+    where: OrderCondition | None = None
     weights: dict[str, int | float] | None = None
     times: Literal["daily_dose"] | None = None
+
+
+class ExposureTest(Range):
+    """On how many of the last `within` days, the day asked about left out, an order in a scope ran.
+
+    Current orders and those that have ended count, as needed or not; `where` is as in a count.
+    """
+
+    of: Scope
+    where: OrderCondition | None = None
+    within: str
 
 
 class ContextTest(Strict):
@@ -196,6 +238,7 @@ class Expression(BaseModel):
     allergy: AllergyTest | None = None
     count: CountTest | None = None
     sum: SumTest | None = None
+    exposure: ExposureTest | None = None
     known: Names | None = None
     unknown: Names | None = None
     context: ContextTest | None = None
@@ -231,6 +274,7 @@ class Exception_(Expression):
     because: str
 
 
+OrderCondition.model_rebuild()
 AtLeast.model_rebuild()
 Expression.model_rebuild()
 Exception_.model_rebuild()

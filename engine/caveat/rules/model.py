@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from caveat.rules.expression import Exception_, Expression, Names, Scope, Strict
+from caveat.rules.expression import Exception_, Expression, Scope, Strict
 
 Kind = Literal[
     "contraindication",
@@ -25,17 +25,22 @@ RuleStatus = Literal["draft", "reviewed", "active", "retired"]
 
 
 class PairScope(Strict):
-    """Two different current orders that overlap in time."""
+    """Two different current orders that overlap in time.
+
+    `share: ingredient` takes two orders of one ingredient of the scope of `order`, without `with`;
+    `share: none` two of its sides that have no ingredient of both sides in common.
+    """
 
     order: Scope
-    with_: Annotated[Scope, Field(alias="with")]
+    with_: Annotated[Scope | None, Field(alias="with")] = None
+    share: Literal["ingredient", "none"] | None = None
 
 
 class AllergyScope(Strict):
-    """An order, and a recorded allergy to its ingredient or to a class it belongs to."""
+    """An order, and a recorded allergy to its ingredient, or to any of the scope `to`."""
 
     order: Scope
-    to: Literal["ingredient"] | dict[Literal["class"], Names] = "ingredient"
+    to: Literal["ingredient"] | Scope = "ingredient"
 
 
 class PatientScope(Strict):

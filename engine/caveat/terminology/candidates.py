@@ -38,8 +38,8 @@ def _rank(terminology: Terminology, word: str) -> tuple[str, ...]:
 
 def _by_length(terminology: Terminology) -> dict[int, list[tuple[str, int]]]:
     out: dict[int, list[tuple[str, int]]] = {}
-    for name in terminology.tables.names:
-        if len(name) >= _SHORTEST:
+    for name, cell in terminology.tables.names.items():
+        if len(name) >= _SHORTEST and not cell.partition("\t")[2].startswith("translation"):
             out.setdefault(len(name), []).append((name, _mask(name)))
     return out
 

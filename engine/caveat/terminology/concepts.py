@@ -219,8 +219,8 @@ class Terminology:
         found = self.tables.products.get(f"{system}|{code.strip()}")
         if found is None:
             return None
-        ids, route, form = (*found.split("\t"), "", "")[:3]
-        return Product(_bars(ids), route, form)
+        ids, route, form, shares = (*found.split("\t"), "", "", "")[:4]
+        return Product(_bars(ids), route, form, shares_of(shares))
 
     def condition_sets(self, code: Code | None, text: str = "") -> ConditionMatch:
         """Which value sets a recorded condition is in, or may be in.
@@ -300,6 +300,11 @@ class Terminology:
             }
         close = get_close_matches(name.lower().strip(), spelt, n=8, cutoff=0.6)
         return list(dict.fromkeys(spelt[c] for c in close))[:3]
+
+
+def shares_of(cell: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of ingredient and strength from the cell that holds them: `oxycodone=5 mg|paracetamol=325 mg`."""
+    return tuple((name, strength) for name, _, strength in (one.partition("=") for one in _bars(cell)))
 
 
 def _bars(cell: str, mark: str = "|") -> tuple[str, ...]:

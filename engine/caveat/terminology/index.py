@@ -138,13 +138,15 @@ def _starts(names: Iterable[str]) -> dict[str, int]:
 
 def _products(ingredients: Mapping[str, Row], products: Iterable[tuple[int, Row]]) -> dict[str, str]:
     out: dict[str, str] = {}
-    for line, (system, code, ids, route, form, _, _) in products:
+    for line, (system, code, ids, route, form, label, _) in products:
         for i in ids.split("|"):
             if i not in ingredients:
                 raise TerminologyError(
                     f"products.tsv:{line}: {code} holds {i}, which is not in ingredients.tsv"
                 )
         meaning = f"{ids}\t{route}\t{form}" if route or form else ids
+        if "|" in ids:  # the strengths of a combination are read from its label
+            meaning = f"{ids}\t{route}\t{form}\t{label}"
         if out.setdefault(f"{system}|{code}", meaning) != meaning:
             raise TerminologyError(f"products.tsv:{line}: {system} code {code} is there twice")
     for i, (_, rxcui, atc, unii, verified, *_) in ingredients.items():

@@ -117,11 +117,12 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What a product code stands for."""
+    """What a product code stands for; of a combination product with the strength of each ingredient."""
 
     ingredients: tuple[str, ...]
     route: str = ""
     form: str = ""
+    shares: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

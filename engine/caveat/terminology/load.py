@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ FILES: Final = (
     "value_sets.yaml",
     "words.tsv",
 )
-FORMAT: Final = "terminology 2"
+FORMAT: Final = "terminology 3"
 
 
 def load_terminology(folder: Path | str) -> Terminology:
@@ -32,7 +33,7 @@ def load_terminology(folder: Path | str) -> Terminology:
     Raises TerminologyError with the file and the row for a missing file, an id that is not defined, and an
     id, code or spelling that is given twice with different meanings.
     """
-    return Terminology(_tables(Path(folder)))
+    return Terminology(_with_shares(_tables(Path(folder))))
 
 
 def digest_of(folder: Path | str) -> str:
@@ -71,6 +72,23 @@ def from_json(data: bytes) -> Terminology:
     ):
         raise TerminologyError(f"not a compiled terminology of format {FORMAT!r}. Delete the cached file")
     return Terminology(Tables(**found["tables"]))
+
+
+def _with_shares(tables: Tables) -> Tables:
+    """The tables with the label of each combination product read as the strengths of its ingredients."""
+    from caveat.terminology.reading import read
+
+    terminology = Terminology(tables)
+    products = dict(tables.products)
+    for code, cell in tables.products.items():
+        if cell.count("\t") == 3:
+            ids, route, form, label = cell.split("\t")
+            found = read(terminology, label, known={}).shares
+            shares = "|".join(f"{name}={strength}" for name, strength in found)
+            if {name for name, _ in found} != set(ids.split("|")):
+                shares = ""
+            products[code] = "\t".join((ids, route, form, shares)).rstrip("\t")
+    return replace(tables, products=products)
 
 
 def _tables(folder: Path) -> Tables:

@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Final
 
 from caveat.terminology.candidates import rank
-from caveat.terminology.concepts import Terminology
+from caveat.terminology.concepts import Terminology, shares_of
 from caveat.terminology.kinds import Name
+from caveat.terminology.shares import TIMES, Known, Said, Shares, approved, shares
 from caveat.terminology.text import SEPARATORS, is_cut, plain, tokens
 
 _ION_ENDINGS: Final = ("ate", "ide", "ite")
@@ -36,14 +37,18 @@ class Reading:
     leftover: tuple[str, ...] = ()
     ambiguous: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    shares: Shares = ()
 
 
-def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Reading:
+def read(
+    terminology: Terminology, text: str, *, allergen: bool = False, known: Known | None = None
+) -> Reading:
     """What the words of a product or substance text mean, the longest names first.
 
     A salt is part of the substance beside it. A word is never matched in part, and never by likeness.
     Read as an `allergen`, a class is its members, allergens that are no medicine are known, and words such
-    as "allergy to" mean nothing.
+    as "allergy to" mean nothing. `shares` are the strengths of each of several ingredients, where they
+    are certain; `known` are those of known products, unless given those of the vocabulary.
     """
     t = terminology.tables
     word, part = _split(text)
@@ -56,6 +61,7 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
     classes: dict[str, None] = {}
     leftover: list[str] = []
     covered: set[int] = set()
+    said: list[Said] = []
     for at, (length, name) in names.items():
         covered.update(range(at, at + length))
         if length == 1 and _is_ion(terminology, word, part, at, names):
@@ -70,6 +76,7 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
         if name.kind == "class":
             classes.update(dict.fromkeys(terminology.classes_named(" ".join(word[at : at + length]))))
         ingredients.update(dict.fromkeys(name.ingredients))
+        said += _spelt_out(terminology, word, at, length, name)
         kinds.append(name.kind)
         route = route or name.route
     covered |= shaped | quiet
@@ -77,7 +84,12 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
         if i in covered or w[0].isdigit() or w == "%":
             continue
         kind = t.noise.get(w)
-        if kind is None or (kind == "salt" and not ingredients) or (kind == "allergy" and not allergen):
+        if (
+            kind is None
+            or (kind == "salt" and not ingredients)
+            or (kind == "allergy" and not allergen)
+            or (kind == "unit" and _is_part_of_name(word, part, i, names))
+        ):
             leftover.append(w)
     if leftover and ingredients:
         leftover = [w for w in leftover if w not in _trial(terminology, text)]
@@ -92,7 +104,39 @@ def read(terminology: Terminology, text: str, *, allergen: bool = False) -> Read
         leftover=tuple(dict.fromkeys(leftover)),
         ambiguous=tuple(ambiguous),
         classes=tuple(classes),
+        shares=()
+        if len(ingredients) < 2 or allergen
+        else shares(text, said, lambda: known_shares(terminology) if known is None else known, t.noise),
     )
+
+
+def _spelt_out(terminology: Terminology, word: list[str], at: int, length: int, name: Name) -> list[Said]:
+    """A name of several ingredients as the names that it is made of, where it is (`codeine paracetamol`)."""
+    found: list[Said] = []
+    place = at
+    while len(name.ingredients) > 1 and place < at + length:
+        for size in range(min(length - 1, at + length - place), 0, -1):
+            part = terminology.name(" ".join(word[place : place + size]))
+            if part is not None and len(part.ingredients) == 1 and part.ingredients[0] in name.ingredients:
+                found.append((place, size, part.ingredients))
+                place += size - 1
+                break
+        place += 1
+    whole = {i for _, _, ingredients in found for i in ingredients} == set(name.ingredients)
+    return found if whole and len(found) > 1 else [(at, length, name.ingredients)]
+
+
+def known_shares(terminology: Terminology) -> Known:
+    """The strengths of each ingredient in known combination products, by their ingredients."""
+    return terminology.remember("known shares", lambda: _known_shares(terminology))
+
+
+def _known_shares(terminology: Terminology) -> Known:
+    cells = (cell.split("\t")[3] for cell in terminology.tables.products.values() if cell.count("\t") == 3)
+    found: dict[frozenset[str], dict[Shares, None]] = {}
+    for one in (*approved(), *map(shares_of, cells)):
+        found.setdefault(frozenset(name for name, _ in one), {})[one] = None
+    return {names: tuple(of_them) for names, of_them in found.items()}
 
 
 def _trial(terminology: Terminology, text: str) -> set[str]:
@@ -186,6 +230,15 @@ def _is_ion(
     return before or word[at + after[0]].endswith(_ION_ENDINGS)
 
 
+def _is_part_of_name(word: list[str], part: list[int], at: int, names: dict[int, tuple[int, Name]]) -> bool:
+    """Whether a letter that may be a unit follows a name as part of it: `Decortin H` is not `Decortin`."""
+    if len(word[at]) > 1 or not any(i + n == at and part[i] == part[at] for i, (n, _) in names.items()):
+        return False
+    if at + 1 == len(word):
+        return True
+    return part[at + 1] == part[at] and not (word[at] == "u" and word[at + 1][0].isdigit())
+
+
 def _shape(terminology: Terminology, word: list[str], named: set[int]) -> tuple[str, str, set[int]]:
     """The first route and the first form spelt out, and the words that spell any."""
     t = terminology.tables
@@ -217,8 +270,8 @@ def _strength(terminology: Terminology, text: str) -> tuple[str, ...]:
     units = terminology.tables.noise
     found = []
     for amount, unit, over, per, gram in _AMOUNT.findall(plain(text)):
-        if unit != "%" and units.get(unit) != "unit":
-            continue
+        if unit in TIMES or (unit != "%" and units.get(unit) != "unit"):
+            continue  # `12 hr` is how long it acts or stays on
         amount = amount.replace(",", "") if _THOUSANDS.fullmatch(amount) else amount.replace(",", ".")
         if over:
             share = _share(amount, over)

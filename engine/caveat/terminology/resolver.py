@@ -11,6 +11,7 @@ from caveat.terminology.codes import Code
 from caveat.terminology.concepts import Terminology
 from caveat.terminology.kinds import Product
 from caveat.terminology.reading import Reading, read
+from caveat.terminology.shares import Shares, same
 from caveat.terminology.text import is_cut, key
 
 How = Literal["code", "name", "brand", "none"]
@@ -24,7 +25,8 @@ class Resolution:
     `leftover` words remain. Ingredients may be known and `unrecognised` True together. `candidates` are
     names close to the leftover words, best first; none is ever taken. `conflict` says how codes and texts
     disagree: then `ingredients` is what both mean, so that rules judge either. `classes` are those that an
-    allergen names; their members are among the ingredients.
+    allergen names; their members are among the ingredients. `shares` are the strengths of each of several
+    ingredients, where every text that gives them agrees.
     """
 
     ingredients: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Resolution:
     candidates: tuple[str, ...] = ()
     conflict: str = ""
     classes: tuple[str, ...] = ()
+    shares: Shares = ()
 
 
 def resolve(terminology: Terminology, codes: Sequence[Code] = (), text: str | None = None) -> Resolution:
@@ -99,7 +102,21 @@ def _resolve(
         candidates=_candidates(terminology, suspects),
         conflict=_conflict(bound, readings),
         classes=_classes(terminology, codes, readings) if allergen else (),
+        shares=() if allergen else _shares(ingredients, bound, [r for _, r in readings]),
     )
+
+
+def _shares(
+    ingredients: tuple[str, ...], bound: list[tuple[Code, Product]], readings: list[Reading]
+) -> Shares:
+    """The strength of each ingredient as texts and codes give it; nothing where they differ."""
+    if len(ingredients) < 2:
+        return ()
+    given = (*(r.shares for r in readings), *(p.shares for _, p in bound))
+    found = [one for one in given if one]
+    if not found or any({name for name, _ in one} != set(ingredients) for one in found):
+        return ()
+    return found[0] if all(same(found[0], other) for other in found[1:]) else ()
 
 
 def _bound(terminology: Terminology, code: Code, allergen: bool) -> Product | None:

@@ -84,7 +84,7 @@ def allergy() -> dict[str, Any]:
 def prefetch(**named: Any) -> dict[str, Any]:
     """Everything that discovery asks for, said to be none, but for what is named."""
     keys = ("medications", "statements", "conditions", "procedures", "allergies")
-    keys += ("labs", "vitals", "circumstances", "scores")
+    keys += ("labs", "vitals", "measurements", "history", "circumstances", "scores")
     return {"patient": copy.deepcopy(PATIENT), **dict.fromkeys(keys), **named}
 
 

@@ -59,7 +59,6 @@ def test_no_rule_of_the_bundled_rulesets_needs_a_fact_without_a_key(rules: Rules
 
 
 def test_a_rule_with_a_fact_that_no_key_carries_is_found(rules: Ruleset) -> None:
-    assert uncarried(of(rules, measured("gestation"))) == {"gestation"}
     assert uncarried(of(rules, measured("shoe_size"))) == {"shoe_size"}
     assert uncarried(of(rules, nodes.ChoiceLeaf("context.left_handed", ("true",)))) == {"context.left_handed"}
 
@@ -85,6 +84,7 @@ def test_every_kind_of_leaf_is_known(rules: Ruleset) -> None:
         nodes.AllergyLeaf: nodes.AllergyLeaf("type", ("allergy",)),
         nodes.CountLeaf: nodes.CountLeaf(("baclofen",), "x", "order", ANY, "any"),
         nodes.SumLeaf: nodes.SumLeaf((("baclofen", ANY),), "x", "daily_dose", ANY, "mg", "any"),
+        nodes.ExposureLeaf: nodes.ExposureLeaf(("baclofen",), "x", 30, ANY, "d", "any"),
         nodes.KnownLeaf: nodes.KnownLeaf("albumin"),
         nodes.ChoiceLeaf: nodes.ChoiceLeaf("sex", ("male",)),
     }
@@ -93,8 +93,16 @@ def test_every_kind_of_leaf_is_known(rules: Ruleset) -> None:
         list(of_leaf(leaf, rules.terminology))
 
 
-NEVER_IN_A_RECORD = {"gestation"}
-"""Facts that no resource states in a form that is read."""
+def test_what_is_asked_of_each_counted_order_is_asked_for(rules: Ruleset) -> None:
+    by_weight = nodes.OrderNumberLeaf(0, "dose_per_weight", ANY, "mg/kg", "any")
+    plain = nodes.CountLeaf(("baclofen",), "x", "order", ANY, "any")
+    asked = set(of_leaf(replace(plain, where=by_weight), rules.terminology))
+    assert asked > set(of_leaf(plain, rules.terminology))
+    assert "observation:weight" in asked
+    exposure = nodes.ExposureLeaf(("baclofen",), "x", 30, ANY, "d", "any", False, by_weight)
+    assert {"orders.current", "orders.ended", "observation:weight"} <= set(
+        of_leaf(exposure, rules.terminology)
+    )
 
 
 def test_the_presence_of_any_observation_can_be_asked(rules: Ruleset) -> None:
@@ -111,8 +119,13 @@ def test_every_fact_that_a_rule_may_ask_for_has_a_key(rules: Ruleset) -> None:
     leaves += [nodes.ChoiceLeaf(name, values) for name, values in CHOICES.items()]
     leaves += [nodes.OrderNumberLeaf(0, name, ANY, "1", "") for name in ORDER_NUMBERS]
     for leaf in leaves:
-        assert uncarried(of(rules, leaf)) <= NEVER_IN_A_RECORD | _uncoded(rules), leaf
-    assert uncarried(of(rules, measured("gestation"))) == NEVER_IN_A_RECORD
+        assert uncarried(of(rules, leaf)) <= _uncoded(rules), leaf
+
+
+def test_the_length_of_a_pregnancy_is_asked_for_in_each_way_it_is_recorded(rules: Ruleset) -> None:
+    found = templates(of(rules, measured("gestation")))
+    assert all(code in found["measurements"] for code in ("18185-9", "49051-6", "11778-8", "8665-2"))
+    assert "conditions" in found  # Z3A.nn
 
 
 def _uncoded(rules: Ruleset) -> set[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from caveat.adapters.fhir import dosage, timing, values
 from caveat.adapters.fhir import shapes as fhir
@@ -12,6 +13,9 @@ from caveat.adapters.fhir.references import Index
 from caveat.adapters.ledger import Ledger
 from caveat.facts.values import Quantity
 from caveat.terminology.codes import Code
+
+_UNIT: Final = re.compile(r"(?:[mu]?g|mcg)(?:/mL)?")
+"""Units of an ingredient's strength that its name is given with."""
 
 
 def medicine(resource: Any, index: Index, log: Ledger, path: str) -> dict[str, Any]:
@@ -134,12 +138,25 @@ def _ingredients(
         else:
             log.problem("ingredient", "an ingredient that does not say what it is", path)
         strengths.append(_strength(part.strength, log, path + ".strength"))
+    if len(names) == len(strengths) > 1:
+        names = [_with_strength(name, own) for name, own in zip(names, strengths, strict=True)]
     if names:
         fields["ingredients"] = tuple(names)
     if codes:
         fields["codes"] = tuple(dict.fromkeys((*fields.get("codes", ()), *codes)))
     if len(parts) == 1 and strengths and strengths[0] is not None:
         fields["strength"] = strengths[0]
+
+
+def _with_strength(name: str, strength: Quantity | None) -> str:
+    """An ingredient of several with its own strength, as text says it: `oxycodone 5 mg`.
+
+    Left alone where the strength is no plain amount, or the name has a number of its own.
+    """
+    plain = strength is not None and strength.comparator is None and strength.upper is None
+    if not plain or strength is None or not _UNIT.fullmatch(strength.unit) or re.search(r"[\d|]", name):
+        return name
+    return f"{name} {strength}"
 
 
 def _strength(value: fhir.Ratio | None, log: Ledger, path: str) -> Quantity | None:

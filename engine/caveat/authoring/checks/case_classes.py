@@ -37,7 +37,7 @@ def needed(rule: Checked) -> Iterator[tuple[str, str, Place]]:
     compiled = rule.compiled
     whole = rule.placed.place("id")
     when = leaves(compiled.when)
-    every = compiled.leaves()
+    every = compiled.asked()
     yield "fires", "No case shows that it fires.", whole
     if any(not isinstance(leaf, nodes.Always) for leaf in when):
         yield "not-met", "No case shows that it stays silent.", whole
@@ -59,7 +59,7 @@ def can_be_unknown(leaf: Leaf) -> bool:
         return False
     if isinstance(leaf, nodes.OrderIsLeaf):
         return leaf.prop not in _DECIDED
-    return not (isinstance(leaf, nodes.AllergyLeaf) and leaf.prop in ("status", "type"))
+    return not (isinstance(leaf, nodes.AllergyLeaf) and leaf.prop in ("status", "type", "to_ingredient"))
 
 
 def can_stay_open(node: Node, known: frozenset[str] = frozenset()) -> bool:

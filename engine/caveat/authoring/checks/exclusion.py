@@ -29,9 +29,11 @@ _UNIVERSES = {
     ("order", "continued"): frozenset({"true", "false"}),
     ("allergy", "type"): frozenset({"allergy", "intolerance"}),
     ("allergy", "status"): frozenset({"active", "past"}),
+    ("allergy", "to_ingredient"): frozenset({"true", "false"}),
+    ("allergy", "taken_since"): frozenset({"true", "false"}),
 }
 _ONE_OF_MANY = ("route", "form", "status", "purpose", "as_needed", "tapered", "continued")
-_NUMBERS = (nodes.NumberLeaf, nodes.OrderNumberLeaf, nodes.CountLeaf, nodes.SumLeaf)
+_NUMBERS = (nodes.NumberLeaf, nodes.OrderNumberLeaf, nodes.CountLeaf, nodes.SumLeaf, nodes.ExposureLeaf)
 
 
 def clash(demands: Sequence[Demand]) -> tuple[Demand, Demand] | None:
@@ -70,11 +72,13 @@ def number_key(leaf: Leaf) -> object:
             unit = leaf.unit if leaf.fact == "age" else ""
             return "number", leaf.fact, unit, leaf.pick, using
         case nodes.OrderNumberLeaf():
-            return "order", leaf.which, leaf.prop
+            return "order", leaf.which, leaf.prop, leaf.of
         case nodes.CountLeaf():
-            return "count", leaf.ingredients, leaf.by
+            return "count", leaf.ingredients, leaf.by, leaf.where
         case nodes.SumLeaf():
-            return "sum", leaf.weights, leaf.times
+            return "sum", leaf.weights, leaf.times, leaf.where
+        case nodes.ExposureLeaf():
+            return "exposure", leaf.ingredients, leaf.window, leaf.where
     return None
 
 
@@ -99,6 +103,8 @@ def _excludes(one: Demand, two: Demand) -> bool:
             assert isinstance(b, nodes.AllergyLeaf)
             if a.prop != b.prop:
                 return False
+            if a.prop == "reaction":  # an entry may have several
+                return _present_and_absent(a, b, a.values, b.values)
             return _disjoint(_spread(a), _spread(b), _UNIVERSES.get(("allergy", a.prop)))
         case nodes.KnownLeaf():
             assert isinstance(b, nodes.KnownLeaf)
@@ -111,7 +117,8 @@ def _excludes(one: Demand, two: Demand) -> bool:
             return a.negated != b.negated and _covers(*((a, b) if b.negated else (b, a)))
         case nodes.DoseMultipleLeaf():
             assert isinstance(b, nodes.DoseMultipleLeaf)
-            return a.which == b.which and a.negated != b.negated and _steps_exclude(a, b)
+            same = (a.which, a.of) == (b.which, b.of)
+            return same and a.negated != b.negated and _steps_exclude(a, b)
     return False
 
 
@@ -177,8 +184,8 @@ def _spread(leaf: nodes.AllergyLeaf) -> nodes.AllergyLeaf:
 
 
 def _present_and_absent(
-    a: nodes.OrderIsLeaf | nodes.IndicationLeaf,
-    b: nodes.OrderIsLeaf | nodes.IndicationLeaf,
+    a: nodes.OrderIsLeaf | nodes.IndicationLeaf | nodes.AllergyLeaf,
+    b: nodes.OrderIsLeaf | nodes.IndicationLeaf | nodes.AllergyLeaf,
     of_a: tuple[str, ...],
     of_b: tuple[str, ...],
 ) -> bool:

@@ -63,6 +63,8 @@ def whole_step(leaf: nodes.Leaf) -> Fraction | None:
     """The step of a number that only takes whole values (completed years, counts), in base units."""
     if isinstance(leaf, nodes.CountLeaf):
         return Fraction(1)
+    if isinstance(leaf, nodes.ExposureLeaf):
+        return parse_unit("d").factor
     if isinstance(leaf, nodes.NumberLeaf):
         if leaf.fact == "age":
             return parse_unit(leaf.unit).factor

@@ -12,7 +12,7 @@ from caveat.compile.nodes import All
 from caveat.intervals import Interval
 from caveat.rules.diagnostics import Place
 
-Ranged = nodes.NumberLeaf | nodes.OrderNumberLeaf | nodes.CountLeaf | nodes.SumLeaf
+Ranged = nodes.NumberLeaf | nodes.OrderNumberLeaf | nodes.CountLeaf | nodes.SumLeaf | nodes.ExposureLeaf
 
 
 @dataclass(frozen=True, slots=True)

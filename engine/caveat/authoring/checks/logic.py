@@ -111,7 +111,7 @@ def negated(node: Node) -> Node:
 
 def scope_of(subject: str, first: tuple[str, ...], second: tuple[str, ...]) -> tuple[Wanted, ...]:
     """What the scope of a rule itself demands of the judged orders."""
-    if subject == "patient":
+    if subject == "patient" or not first:
         return ()
     found = [holds(nodes.OrderIsLeaf(0, "ingredient", first))]
     if subject == "pair":

@@ -26,16 +26,16 @@ FROM_FACTS: Final = frozenset(
 
 
 def run(folder: Folder) -> Iterator[Diagnostic]:
-    """Each value set that neither a rule nor a fact names; assertions of absence apart."""
+    """Each value set that neither a rule nor a fact names; assertions of absence and what no rule asks apart."""
     if not folder.local or not folder.rules:
         return
     used = set(FROM_FACTS)
     for rule in folder.rules:
-        for leaf in rule.compiled.leaves():
+        for leaf in rule.compiled.asked():
             if isinstance(leaf, (nodes.ConditionLeaf, nodes.IndicationLeaf)):
                 used |= set(leaf.sets)
     for name in folder.terminology.tables.value_sets:
-        if name not in used and folder.terminology.value_set(name).kind != "assertion":
+        if name not in used and folder.terminology.value_set(name).kind not in ("assertion", "other"):
             why = f"No rule asks about {name}."
             hint = "Use it, or take it out so that no one believes it is watched."
             yield finding(CODE, f"value set {name!r} is not used", place_of(folder, name), why, hint)

@@ -1,17 +1,20 @@
-"""Leaves that ask for an order's amounts alone, judged once for each combination that occurs.
+"""What depends on an order's amounts alone, judged once for each combination that occurs.
 
 The combination is judged by the same code as a single record; a batch only looks it up.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from caveat.compile.nodes import Leaf
-from caveat.evaluators.columnar.arrays import field, flags
-from caveat.evaluators.columnar.orders import QUANTITIES, Orders, Product
-from caveat.evaluators.columnar.scales import Quantities
+from caveat.errors import CaveatError
+from caveat.evaluators.columnar.arrays import combined, distinct, field, flags
+from caveat.evaluators.columnar.catalogue import Product
+from caveat.evaluators.columnar.orders import Orders
+from caveat.evaluators.columnar.quantities import Quantities
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
 from caveat.facts.chart import Chart
@@ -19,14 +22,43 @@ from caveat.facts.clinical import Order
 from caveat.facts.measure import Measure
 from caveat.facts.order_numbers import order_number
 from caveat.facts.patient import Patient
+from caveat.intervals import Interval
 from caveat.terminology.concepts import Terminology
+from caveat.units import parse_unit
 
 if TYPE_CHECKING:
-    from caveat.evaluators.columnar.arrays import Ints
+    from caveat.evaluators.columnar.arrays import Ints, Longs
 
+QUANTITIES = ("strength", "dose", "frequency", "max_per_day", "rate", "daily_dose")
+COUNTED = ("dose", "max_per_day", "rate", "daily_dose")
+"""Amounts that may be a count of units or a volume, and then depend on the strength of the product."""
 MOST_KEPT = 50_000
-Verdict = tuple[int, tuple[str, ...]]
-"""A truth and the names of what is missing; -1 for what must be judged one record at a time."""
+UNASKED, HARD = -2, -1
+"""Verdicts: not judged so far; to be judged one record at a time."""
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    """What a leaf says of each combination, by its number: a truth, and bits of `names` for what it lacks."""
+
+    truth: Any
+    lacking: Longs
+    names: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Numbers of combinations in base units, lowest and highest; 0 and NaN where they are not known.
+
+    `known` have a number of the dimension asked for, of which something may be `missing`; `odd` are to
+    be judged one record at a time.
+    """
+
+    low: Any
+    high: Any
+    known: Any
+    missing: Any
+    odd: Any
 
 
 class Amounts:
@@ -34,105 +66,218 @@ class Amounts:
 
     def __init__(self, terminology: Terminology) -> None:
         self.terminology = terminology
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was met; between batches only."""
         self._numbers: dict[Any, int] = {}
         self._charts: list[tuple[Chart, Subject]] = []
-        self._verdicts: dict[Leaf, dict[int, Verdict]] = {}
-        self._measures: dict[str, dict[int, Measure | None]] = {}
+        self._verdicts: dict[Leaf, _Verdicts] = {}
+        self._measures: dict[tuple[str, tuple[str, ...]], dict[int, Measure | None]] = {}
+        self._spans: dict[Any, Any] = {}
 
-    def trim(self) -> None:
-        """Forget what was met when it is too much; between batches only."""
-        if len(self._charts) >= MOST_KEPT:
-            self._numbers.clear()
-            self._charts.clear()
-            self._verdicts.clear()
-            self._measures.clear()
+    @property
+    def is_full(self) -> bool:
+        """Whether so much was met that it should be forgotten."""
+        return len(self._charts) >= MOST_KEPT
 
-    def number(self, key: Any, product: Product) -> int:
-        """The number of a combination; a chart is made that holds nothing but such an order."""
-        found = self._numbers.get(key)
-        if found is None:
-            (text, _, _, route, form), quantities, as_needed = key
-            order = Order.model_construct(
-                id="order",
-                text=text,
-                codes=product.codes,
-                ingredients=product.named,
-                route=route,
-                form=form,
-                as_needed=as_needed,
-                **dict(zip(QUANTITIES, quantities, strict=True)),
-            )
-            chart = Chart(Patient.model_construct(id="", orders=(order,)), self.terminology, as_of=1)
-            view = chart.views[0]
-            self._numbers[key] = found = len(self._charts)
-            self._charts.append((chart, Subject((view, view))))
+    def get(self, key: Any) -> int | None:
+        """The number of a combination that was met before."""
+        return self._numbers.get(key)
+
+    def add(self, key: Any, product: Product, quantities: tuple[Any, ...], as_needed: bool | None) -> int:
+        """The number of a new combination; a chart is made that holds nothing but such an order."""
+        text, _, _, route, form = product.key
+        order = Order.model_construct(
+            id="order",
+            text=text,
+            codes=product.codes,
+            ingredients=product.named,
+            route=route,
+            form=form,
+            as_needed=as_needed,
+            **dict(zip(QUANTITIES, quantities, strict=True)),
+        )
+        chart = Chart(Patient.model_construct(id="", orders=(order,)), self.terminology, as_of=1)
+        view = chart.views[0]
+        self._numbers[key] = found = len(self._charts)
+        self._charts.append((chart, Subject((view, view))))
         return found
 
-    def verdicts(self, leaf: Leaf, numbers: list[int]) -> list[Verdict]:
-        """The truth of a leaf for orders of these combinations."""
-        kept = self._verdicts.setdefault(leaf, {})
-        for number in numbers:
-            if number not in kept:
-                kept[number] = self._judge(leaf, number)
-        return [kept[number] for number in numbers]
+    def verdicts(self, leaf: Leaf, numbers: Longs) -> tuple[Any, Any, tuple[str, ...]]:
+        """The truths of a leaf for orders of these combinations, and by bits of some names what they lack."""
+        import numpy as np
 
-    def _judge(self, leaf: Leaf, number: int) -> Verdict:
+        kept = self._verdicts.get(leaf)
+        if kept is None:
+            kept = self._verdicts[leaf] = _Verdicts(np.zeros(0, np.int8), np.zeros(0, np.int64), [])
+        if len(kept.truth) < len(self._charts):
+            more = len(self._charts) - len(kept.truth)
+            kept.truth = np.concatenate([kept.truth, np.full(more, UNASKED, np.int8)])
+            kept.lacking = np.concatenate([kept.lacking, np.zeros(more, np.int64)])
+        for number in numbers[kept.truth[numbers] == UNASKED].tolist():
+            truth, missing = self._judge(leaf, number)
+            kept.names += [name for name in missing if name not in kept.names]
+            kept.truth[number] = truth
+            kept.lacking[number] = sum(1 << kept.names.index(name) for name in missing)
+        return kept.truth[numbers], kept.lacking[numbers], tuple(kept.names)
+
+    def _judge(self, leaf: Leaf, number: int) -> tuple[int, tuple[str, ...]]:
         chart, subject = self._charts[number]
         try:
             answer = judge(leaf, chart, subject)
         except Exception:
-            return -1, ()  # the record itself, judged alone, says what went wrong
+            return HARD, ()  # the record itself, judged alone, says what went wrong
         if chart.problems or chart.notes:
-            return -1, ()
+            return HARD, ()
         return int(answer.truth), tuple(sorted({missing.fact for missing in answer.missing}))
 
-    def measures(self, prop: str, numbers: list[int]) -> list[Measure | None]:
-        """A number of orders of these combinations; None where asking fails."""
-        kept = self._measures.setdefault(prop, {})
+    def measures(self, prop: str, numbers: list[int], of: tuple[str, ...] = ()) -> list[Measure | None]:
+        """A number of orders of these combinations, or of their part in `of`; None where asking fails."""
+        kept = self._measures.setdefault((prop, of), {})
         for number in numbers:
             if number not in kept:
                 chart, subject = self._charts[number]
                 try:
-                    kept[number] = order_number(chart, subject.orders[0], prop)
+                    kept[number] = order_number(chart, subject.orders[0], prop, of)
                 except Exception:
                     kept[number] = None
         return [kept[number] for number in numbers]
 
+    def spans(self, prop: str, unit: str, numbers: Longs, of: tuple[str, ...] = ()) -> Spans:
+        """A number of orders of these combinations where it is measured in `unit`, else unknown."""
+        import numpy as np
+
+        key = (prop, unit, of)
+        kept = self._spans.get(key, np.zeros((0, 6)))
+        if len(kept) < len(self._charts):
+            more = np.zeros((len(self._charts) - len(kept), 6))
+            kept = self._spans[key] = np.concatenate([kept, more])
+        asked = numbers[kept[numbers, 5] == 0].tolist()
+        for number, found in zip(asked, self.measures(prop, asked, of), strict=True):
+            kept[number] = _row(found, prop, unit)
+        found = kept[numbers]
+        return Spans(found[:, 0], found[:, 1], found[:, 2] > 0, found[:, 3] > 0, found[:, 4] > 0)
+
+    def exact(self, prop: str, unit: str, number: int, of: tuple[str, ...]) -> Interval:
+        """What `spans` says in floating point; from 0 without end where it is not known."""
+        found = self.measures(prop, [number], of)[0]
+        if found is None or found.interval is None or found.dimension != parse_unit(unit).dimension:
+            return Interval(Fraction(0), None)
+        return Interval(found.interval.low or Fraction(0), found.interval.high)
+
+
+def _row(found: Measure | None, prop: str, unit: str) -> tuple[float, float, bool, bool, bool, bool]:
+    """Lowest, highest, whether it is known, whether anything is missing, whether it is odd; and a mark."""
+    nan = float("nan")
+    if found is None:
+        return 0.0, nan, False, True, True, True
+    odd = any(missing.fact != prop for missing in found.missing)
+    interval = found.interval
+    if interval is None or found.dimension != parse_unit(unit).dimension:
+        return 0.0, nan, False, True, odd, True
+    low = 0.0 if interval.low is None else float(interval.low)
+    high = nan if interval.high is None else float(interval.high)
+    return low, high, True, bool(found.missing) or interval.high is None, odd, True
+
 
 class Combinations:
-    """The combinations of product and amounts that the orders of a batch have."""
+    """The combinations of product and amounts that the orders of a batch have.
 
-    def __init__(self, orders: Orders) -> None:
+    Products that mean the same for the amounts count as one: a dose in mg is what it is whatever the
+    product's name says of its strength. `kind` is `strength` where the strength itself is asked for.
+    """
+
+    def __init__(self, orders: Orders, kind: str) -> None:
+        import numpy as np
+
         self._orders = orders
-        self._found = orders.quantity_codes
-        self._quantities = [Quantities(field(orders.items, name)) for name in QUANTITIES]
+        self._names = ("strength",) if kind == "strength" else QUANTITIES
+        self._numbers = np.full(len(orders.rows), -1, np.int32)
 
-    @property
-    def codes(self) -> Ints:
-        """The combination of each order."""
-        return self._found.codes
+    def numbers(self, places: Any, amounts: Amounts) -> Longs:
+        """The number in `amounts` of what each of some orders has."""
+        import numpy as np
 
-    @cached_property
-    def _as_needed(self) -> Any:
-        return flags(field(self._orders.items, "as_needed"))
+        found = self._numbers[places]
+        fresh = distinct(places[found < 0])
+        if len(fresh):
+            self._numbers[fresh] = self._fresh(fresh, amounts)
+            found = self._numbers[places]
+        return np.asarray(found, np.int64)
 
-    @cached_property
-    def _numbers(self) -> dict[int, int]:
-        return {}
+    def _fresh(self, places: Longs, amounts: Amounts) -> Any:
+        """The numbers of some orders that were not asked for before."""
+        import numpy as np
+        import pyarrow as pa
 
-    def numbers(self, codes: list[int], amounts: Amounts) -> list[int]:
-        """The number in `amounts` of each of these combinations."""
-        kept = self._numbers
+        at = pa.array(places)
+        items = self._orders.items
+        columns = {name: field(items, name) for name in self._names}
+        held = {
+            name: Quantities(column.take(at))
+            for name, column in columns.items()
+            if column.null_count < len(column)
+        }
+        codes = self._orders.products.codes[places]
+        kinds = self._kinds(codes, held)
+        parts = [(kinds, int(kinds.max()) + 2), *(column.codes for column in held.values())]
+        needed = np.full(len(places), -1, np.int32)
+        if len(self._names) > 1:
+            needed = flags(field(items, "as_needed").take(at))
+            parts.append((needed, 3))
+        each = combined(len(places), *parts)
+        first = each.first
+        numbers = self._numbered(held, first, kinds[first], needed[first], codes[first], amounts)
+        return np.array(numbers, np.int32)[each.codes]
+
+    def _kinds(self, codes: Ints, held: dict[str, Quantities]) -> Any:
+        """What the amounts of orders of some products depend on in these; -1 where on nothing."""
+        import numpy as np
+
         products = self._orders.products
-        for code in codes:
-            if code not in kept:
-                place = int(self._found.first[code])
-                needed = int(self._as_needed[place])
-                product = int(products.codes[place])
-                key = (
-                    products.keys[product],
-                    tuple([q.at(place) for q in self._quantities]),
-                    None if needed < 0 else bool(needed),
-                )
-                kept[code] = amounts.number(key, products.each[product])
-        return [kept[code] for code in codes]
+        if len(self._names) == 1:
+            return products.kinds[codes]
+        # a count of units or a volume may have to be multiplied by the strength
+        asked = products.several[codes]
+        for name in COUNTED:
+            if name in held:
+                units = held[name].unit
+                counted = np.array([not _is_mass(text) for text in units.texts()], np.bool_)
+                asked = asked | counted[units.codes]
+        return np.where(asked, products.kinds[codes], -1)
+
+    def _numbered(
+        self,
+        held: dict[str, Quantities],
+        places: Longs,
+        kinds: Any,
+        needed: Any,
+        codes: Any,
+        amounts: Amounts,
+    ) -> list[int]:
+        """The number of the combination that each of some entries of `held` has."""
+        none = [None] * len(places)
+        written = [held[name].written(places) if name in held else none for name in QUANTITIES]
+        numbers = []
+        for index, key in enumerate(zip(kinds.tolist(), needed.tolist(), *written, strict=True)):
+            number = amounts.get(key)
+            if number is None:
+                place = int(places[index])
+                quantities = tuple([held[n].at(place) if n in held else None for n in QUANTITIES])
+                as_needed = None if needed[index] < 0 else bool(needed[index])
+                product = self._orders.products.each[codes[index]]
+                number = amounts.add(key, product, quantities, as_needed)
+            numbers.append(number)
+        return numbers
+
+
+def _is_mass(unit: str | None) -> bool:
+    """Whether a unit is a mass or a mass a time, or there is none; what is not understood is not."""
+    if not unit:
+        return True
+    try:
+        dimension = parse_unit(unit).dimension
+    except CaveatError:
+        return False
+    return {name for name, _ in dimension} <= {"g", "s"} and any(name == "g" for name, _ in dimension)

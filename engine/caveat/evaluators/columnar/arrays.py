@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
 
+LARGEST = 1 << 62
+"""Combinations that one number can tell apart."""
 SPARSEST = 1
 """Combinations an entry up to which dense codes are found by a table, not by hashing."""
 
@@ -37,6 +39,15 @@ class Lists:
     def count(self) -> int:
         """Items in all."""
         return len(self.rows)
+
+    def of(self, rows: Any) -> tuple[Longs, Longs]:
+        """The items of some rows: the place in `rows` of who has each, and the place of the item."""
+        import numpy as np
+
+        times = self.lengths[rows]
+        which = np.repeat(np.arange(len(times)), times)
+        first = self.starts[rows] - (np.cumsum(times) - times)
+        return which, np.arange(len(which)) + first[which]
 
 
 def lists(array: pa.ListArray) -> Lists:
@@ -90,7 +101,7 @@ def words(array: pa.Array) -> Words:
     import pyarrow.compute as pc
 
     if array.null_count == len(array):
-        return Words(np.full(len(array), -1, np.int32), pa.array([], pa.string()))
+        return Words(np.broadcast_to(np.int32(-1), len(array)), pa.array([], pa.string()))
     encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
     indices = encoded.indices
     if indices.null_count:
@@ -133,25 +144,41 @@ def dense(keys: Any, size: int) -> Dense:
     return Dense(codes, len(encoded.dictionary))
 
 
+def distinct(values: Any) -> Any:
+    """The distinct numbers, in order. For arrays that are not long, sorting is faster than hashing."""
+    import numpy as np
+
+    if len(values) < 2:
+        return values
+    ordered = np.sort(values)
+    first = np.empty(len(ordered), np.bool_)
+    first[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
 def combined(count: int, *parts: tuple[Ints, int]) -> Dense:
     """Codes of the distinct combinations of several codes (-1 allowed), each with its width."""
     import numpy as np
 
-    found: Dense | None = None
+    keys: Any = None
+    size = 1
     for codes, width in parts:
         if width <= 1:
             continue
-        if found is None or found.count <= 1:
-            found = dense(codes + 1, width + 1)
+        if keys is None:
+            keys, size = codes + 1, width + 1
             continue
-        keys: Any = found.codes.astype(np.int32 if found.count * (width + 1) < 1 << 31 else np.int64)
-        keys *= width + 1
+        if size * (width + 1) >= LARGEST:
+            found = dense(keys, size)
+            keys, size = found.codes, max(found.count, 1)
+        size *= width + 1
+        keys = keys * np.int32(width + 1) if size < 1 << 31 else keys.astype(np.int64) * (width + 1)
         keys += codes
         keys += 1
-        found = dense(keys, found.count * (width + 1))
-    if found is None:
+    if keys is None:
         return Dense(np.zeros(count, np.int32), min(count, 1))
-    return found
+    return dense(keys, size)
 
 
 def sequences(codes: Ints, width: int, held: Lists) -> tuple[Ints, int]:
@@ -161,19 +188,36 @@ def sequences(codes: Ints, width: int, held: Lists) -> tuple[Ints, int]:
     found = np.full(len(held.lengths), -1, np.int32)
     if not len(codes):
         return found, 1
+    starts = held.starts[:-1]
     some = np.flatnonzero(held.lengths > 0)
-    starts = held.starts[:-1][some]
-    current = codes[starts]
-    count = width
-    longest = int(held.lengths.max())
-    for place in range(1, longest):
-        more = held.lengths[some] > place
-        following = np.full(len(some), -1, np.int32)
+    found[some] = codes[starts[some]]
+    long = some[held.lengths[some] > 1]
+    if not len(long):
+        return found, width
+    lengths, starts = held.lengths[long], starts[long]
+    current, count = codes[starts], width
+    for place in range(1, int(lengths.max())):
+        more = lengths > place
+        following = np.full(len(long), -1, np.int32)
         following[more] = codes[starts[more] + place]
-        joined = combined(len(some), (current, count), (following, width))
-        current, count = joined.codes, joined.count + 1
-    found[some] = current
-    return found, count
+        each = combined(len(long), (current, count), (following, width))
+        current, count = each.codes, each.count + 1
+    # after the codes of the lists of one
+    found[long] = current + (width - 1)
+    return found, width - 1 + count
+
+
+def joined(entry_rows: Any, subject_rows: Any) -> tuple[Any, Any]:
+    """Every subject with every entry of its patient; `entry_rows` is in order."""
+    import numpy as np
+
+    low = np.searchsorted(entry_rows, subject_rows, "left")
+    high = np.searchsorted(entry_rows, subject_rows, "right")
+    times = high - low
+    subject = np.repeat(np.arange(len(subject_rows)), times)
+    total = int(times.sum())
+    step = np.arange(total) - np.repeat(np.cumsum(times) - times, times)
+    return subject, np.repeat(low, times) + step
 
 
 def floats(array: pa.Array) -> Floats:
@@ -182,6 +226,8 @@ def floats(array: pa.Array) -> Floats:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if array.null_count == len(array):
+        return np.broadcast_to(np.nan, len(array))
     if array.null_count:
         array = pc.fill_null(array, pa.scalar(float("nan"), array.type))
     found: Floats = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.compile.program import CompiledRule
 from caveat.compile.ruleset import Ruleset
-from caveat.evaluators.assemble import NO_ORDERS, RecordRule, _drugs
+from caveat.evaluators.assemble import NO_ORDERS, RecordRule
 from caveat.evaluators.columnar import results
 from caveat.evaluators.columnar.arrays import field
+from caveat.evaluators.columnar.coded import coded, listed
+from caveat.evaluators.columnar.drugs import Scopes, of_drugs
 from caveat.evaluators.columnar.facts import Facts
 from caveat.evaluators.columnar.found import Found, Words
 from caveat.evaluators.columnar.judging import CANNOT_ASSESS, ERROR, EXCEPTED, FIRES
 from caveat.evaluators.columnar.whole import Whole, allergy_ids
-from caveat.facts.identify import OrderView
 from caveat.findings.severity import SEVERITIES
 
 if TYPE_CHECKING:
@@ -41,21 +42,8 @@ class Labels:
         self.tiers = sorted({tier for each in tiers for tier in each})
         number = {tier: place for place, tier in enumerate(self.tiers)}
         self.tier = np.array([[number[tier] for tier in each] for each in tiers], np.int32)
-        self._lone: Any = None
         self.pairs = np.array([getattr(rule, "subject", "") == "pair" for rule in every], np.bool_)
-
-    def lone(self, number: dict[str, int]) -> Any:
-        """The only ingredient of the first and of the second side of each rule, -1 where there are more."""
-        import numpy as np
-
-        if self._lone is None:
-            scopes: list[list[tuple[str, ...]]] = [
-                [getattr(rule, side, ()) for rule in self.rules] for side in ("first", "second")
-            ]
-            self._lone = np.array(
-                [[number.get(n[0], -1) if len(n) == 1 else -1 for n in names] for names in scopes], np.int32
-            )
-        return self._lone
+        self.scopes = Scopes(every)
 
 
 def findings(found: Found, facts: Facts, labels: Labels, words: Words, *, because: bool) -> pa.RecordBatch:
@@ -75,31 +63,23 @@ def findings(found: Found, facts: Facts, labels: Labels, words: Words, *, becaus
     by_name = {
         "patient": facts.batch.column("id").take(pa.array(found.row)),
         "row": pa.array(found.row, pa.int32()),
-        "rule": _coded(place[found.rule], [labels.ids[rule] for rule in used.tolist()]),
+        "rule": coded(place[found.rule], [labels.ids[rule] for rule in used.tolist()]),
         "orders": _order_ids(found, facts),
         "allergies": _allergy_ids(found, facts),
-        "status": _coded(found.status.astype(np.int32), list(results.STATUSES)),
-        "severity": _coded(labels.severity[found.rule], list(SEVERITIES)),
-        "kind": _coded(labels.kind[found.rule], labels.kinds),
-        "tier": _coded(labels.tier[opened, found.rule], labels.tiers),
-        "drugs": _of_drugs(found, facts, labels),
-        "missing": _listed(found.missing, words.lists),
-        "unchecked": _listed(found.unchecked, words.lists),
-        "suppressed_by": _coded(
+        "status": coded(found.status.astype(np.int32), list(results.STATUSES)),
+        "severity": coded(labels.severity[found.rule], list(SEVERITIES)),
+        "kind": coded(labels.kind[found.rule], labels.kinds),
+        "tier": coded(labels.tier[opened, found.rule], labels.tiers),
+        "drugs": of_drugs(found, facts, labels.scopes),
+        "missing": listed(found.missing, words.lists),
+        "unchecked": listed(found.unchecked, words.lists),
+        "suppressed_by": coded(
             beaten[found.winner], [labels.ids[rule] for rule in winners.tolist()], found.winner < 0
         ),
         "because": _because(found, words) if because else pa.nulls(count, schema.field("because").type),
         "error": _errors(found, words),
     }
     return pa.RecordBatch.from_arrays([by_name[name] for name in schema.names], schema=schema)
-
-
-def _coded(codes: Any, words: list[str], null: Any = None) -> Any:
-    import pyarrow as pa
-
-    return pa.DictionaryArray.from_arrays(
-        pa.array(codes, pa.int32(), mask=null), pa.array(words, pa.string())
-    )
 
 
 def _order_ids(found: Found, facts: Facts) -> Any:
@@ -150,104 +130,6 @@ def _errors(found: Found, words: Words) -> Any:
     for place in failed.tolist():
         texts[place] = words.told[int(found.told[place])].error
     return pa.array(texts, pa.string())
-
-
-def _listed(codes: Any, lists: list[tuple[str, ...]]) -> Any:
-    """Lists of words, each one of `lists`."""
-    import numpy as np
-
-    words = sorted({word for names in lists for word in names})
-    number = {word: place for place, word in enumerate(words)}
-    flat = np.array([number[word] for names in lists for word in names], np.int32)
-    return _spread(codes, [len(names) for names in lists], flat, words)
-
-
-def _spread(codes: Any, lengths: list[int], flat: Any, words: list[str]) -> Any:
-    """Lists of words by code; `flat` holds the words of the lists one after another, as codes."""
-    import numpy as np
-    import pyarrow as pa
-
-    sizes = np.array(lengths, np.int32)
-    starts = np.zeros(len(sizes) + 1, np.int32)
-    np.cumsum(sizes, out=starts[1:])
-    each = sizes[codes]
-    ends = np.zeros(len(codes) + 1, np.int32)
-    np.cumsum(each, out=ends[1:])
-    places = np.arange(int(ends[-1]), dtype=np.int32)
-    places += np.repeat(starts[:-1][codes] - ends[:-1], each)
-    return pa.ListArray.from_arrays(pa.array(ends), _coded(flat[places], words))
-
-
-def _of_drugs(found: Found, facts: Facts, labels: Labels) -> Any:
-    """The ingredients a finding is about, as `caveat.evaluators.assemble` names them."""
-    import numpy as np
-    import pyarrow as pa
-
-    orders = facts.orders
-    products = orders.products
-    names = facts.known.catalogue.names
-    if not len(orders.rows):
-        return _listed(np.zeros(found.count, np.int32), [()])
-    # a rule about one ingredient on each side names those, whatever else a product holds
-    lone = labels.lone(facts.known.catalogue.number)
-    a, b = lone[0][found.rule], lone[1][found.rule]
-    odd = np.zeros(found.count, np.bool_)
-    others = np.flatnonzero((a < 0) | ((b < 0) & (found.second >= 0)) | (found.first < 0))
-    one, two = _products_of(found.first, facts), _products_of(found.second, facts)
-    b[found.second < 0] = -1
-    if len(others):
-        first, several = np.append(products.first, -1), np.append(products.several, False)
-        blank = np.append(products.first < 0, False)
-        own, other = one(others), two(others)
-        a[others], b[others] = first[own], first[other]
-        odd[others] = several[own] | several[other] | blank[own] | blank[other]
-    b[a == b] = -1
-    sizes = (a >= 0).astype(np.int32) + (b >= 0)
-    lists = _odd_drugs(found, np.flatnonzero(odd), one, two, products.views, labels) if odd.any() else {}
-    for place, drugs in lists.items():
-        sizes[place] = len(drugs)
-    ends = np.zeros(found.count + 1, np.int32)
-    np.cumsum(sizes, out=ends[1:])
-    flat = np.zeros(int(ends[-1]), np.int32)
-    some = ~odd & (a >= 0)
-    flat[ends[:-1][some]] = a[some]
-    some = ~odd & (b >= 0)
-    flat[ends[:-1][some] + (a[some] >= 0)] = b[some]
-    number = facts.known.catalogue.number
-    for place, drugs in lists.items():
-        flat[ends[place] : ends[place + 1]] = [number[name] for name in drugs]
-    return pa.ListArray.from_arrays(pa.array(ends), _coded(flat, names))
-
-
-def _products_of(orders: Any, facts: Facts) -> Any:
-    """The product of the orders of some findings; one past the last product where there is none."""
-    import numpy as np
-
-    products = facts.orders.products
-
-    def of(places: Any) -> Any:
-        chosen = orders[places]
-        return np.where(chosen < 0, len(products.views), products.codes[chosen])
-
-    return of
-
-
-def _odd_drugs(
-    found: Found, places: Any, one: Any, two: Any, views: list[OrderView], labels: Labels
-) -> dict[int, tuple[str, ...]]:
-    """The ingredients of findings on products of several ingredients, or of none that is known."""
-    known: dict[tuple[int, int, int], tuple[str, ...]] = {}
-    lists: dict[int, tuple[str, ...]] = {}
-    for place, *which_products in zip(
-        places.tolist(), one(places).tolist(), two(places).tolist(), strict=True
-    ):
-        which = (int(found.rule[place]), which_products[0], which_products[1])
-        if which not in known:
-            rule = labels.rules[which[0]]
-            held = tuple([views[code] for code in which[1:] if code < len(views)])
-            known[which] = _drugs(getattr(rule, "first", ()), getattr(rule, "second", ()), held)
-        lists[place] = known[which]
-    return lists
 
 
 def patients(found: Found, facts: Facts, labels: Labels, whole: Whole) -> pa.RecordBatch:

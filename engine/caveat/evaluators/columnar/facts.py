@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any
 from caveat.compile.nodes import Leaf
 from caveat.evaluators.columnar.amounts import Amounts, Combinations
 from caveat.evaluators.columnar.arrays import field as child
-from caveat.evaluators.columnar.arrays import flags, floats, valid, words
+from caveat.evaluators.columnar.arrays import flags, valid, words
+from caveat.evaluators.columnar.catalogue import Catalogue
 from caveat.evaluators.columnar.days import EPOCH, Days, days
+from caveat.evaluators.columnar.index import ByIngredient
 from caveat.evaluators.columnar.measured import Observations
-from caveat.evaluators.columnar.orders import Catalogue, Orders
+from caveat.evaluators.columnar.orders import Orders
 from caveat.evaluators.columnar.problems import Allergies, Concepts, Conditions
+from caveat.evaluators.columnar.said import Said, stated
 from caveat.evaluators.columnar.scales import Scales
 from caveat.evaluators.columnar.truths import Truths
 from caveat.facts.identify import Selection
 from caveat.facts.numbers import OLDEST
+from caveat.intervals import Interval
 from caveat.terminology.concepts import Terminology
+from caveat.units import parse_unit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from caveat.evaluators.columnar.arrays import Bools, Ints
 
 UNKNOWN_AGE = -1
+YEAR = parse_unit("a").factor
 COMPLETENESS = ("closed", "open", "unknown")
 
 
@@ -38,11 +44,17 @@ class Known:
         self.concepts = Concepts(terminology)
         self.scales = Scales(terminology)
         self.amounts = Amounts(terminology)
+        self.odd: dict[Any, tuple[int, bool]] = {}
+        """Notes that an odd value gives, and whether it is impossible, by concept and value."""
+        self.said: dict[Any, Any] = {}
+        """Stated ages and lengths of pregnancies, by their wording."""
 
     def trim(self) -> None:
         """Forget what was met when it is too much; between batches only."""
-        self.catalogue.trim()
-        self.amounts.trim()
+        if self.catalogue.trim() or self.amounts.is_full:
+            self.odd.clear()
+            self.said.clear()
+            self.amounts.clear()  # its combinations are named by the numbers of the catalogue
 
 
 @dataclass(slots=True, eq=False)
@@ -91,10 +103,21 @@ class Facts:
         """The orders."""
         return Orders(self.batch.column("orders"), self.known.catalogue, self.as_of, self.selection)
 
-    @cached_property
-    def combinations(self) -> Combinations:
-        """The combinations of product and amounts of the orders."""
-        return Combinations(self.orders)
+    def combinations(self, kind: str = "amounts") -> Combinations:
+        """The combinations of product and amounts of the orders, or of their strength alone."""
+        key = ("combinations", kind)
+        if key not in self.memo:
+            self.memo[key] = Combinations(self.orders, kind)
+        found: Combinations = self.memo[key]
+        return found
+
+    def by_ingredient(self, kind: str) -> ByIngredient:
+        """The orders that are `current`, `ended` or `counted`, by the ingredients they hold."""
+        key = ("by ingredient", kind)
+        if key not in self.memo:
+            self.memo[key] = ByIngredient(self.orders, getattr(self.orders, kind))
+        found: ByIngredient = self.memo[key]
+        return found
 
     @cached_property
     def conditions(self) -> Conditions:
@@ -142,16 +165,23 @@ class Facts:
         low, high = self._completed(birth.last), self._completed(birth.first)
         unknown = ~birth.known | hard
         low[unknown] = high[unknown] = UNKNOWN_AGE
-        age = self.batch.column("age")
-        if age.null_count < len(age):
-            stated = valid(age)
-            value, upper = floats(child(age, "value")), floats(child(age, "upper"))
-            unit, comparator = words(child(age, "unit")), words(child(age, "comparator"))
-            plain = np.array([text == "a" for text in unit.texts()], np.bool_)[unit.codes]
-            plain &= (comparator.codes < 0) & np.isnan(upper) & (value == np.floor(value))
-            low[stated & plain] = high[stated & plain] = value[stated & plain]
-            hard = hard | (stated & ~plain)
+        said = self.stated("age", "a")
+        if said is not None:
+            ends = [(-1, -1) if one is None else _whole(one) for one in said.each]
+            least, most = np.array(ends, np.int32).T
+            low[said.rows], high[said.rows] = least[said.codes], most[said.codes]
+            hard[said.rows] |= said.odd | (said.known & (least[said.codes] < 0))
         return low, high, hard | (low > OLDEST)
+
+    def stated(self, name: str, unit: str) -> Said | None:
+        """An age or a gestation that is stated as such; None where nobody states one."""
+        key = ("stated", name, unit)
+        if key not in self.memo:
+            column = self.batch.column(name)
+            some = column.null_count < len(column)
+            self.memo[key] = stated(column, name, unit, self.known, self.as_of) if some else None
+        found: Said | None = self.memo[key]
+        return found
 
     def _completed(self, born: Ints) -> Ints:
         """Completed years at the day of those born on some days."""
@@ -198,3 +228,10 @@ class Facts:
     def pump(self) -> Days:
         """The last refill of the pump."""
         return days(self._column("context.pump_refilled"))
+
+
+def _whole(lived: Interval) -> tuple[int, int]:
+    """Least and most completed years; -1 where an end is open."""
+    if lived.low is None or lived.high is None:
+        return UNKNOWN_AGE, UNKNOWN_AGE
+    return int(lived.low / YEAR), int(lived.high / YEAR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from caveat.compile.program import Program
@@ -186,9 +186,15 @@ class Superseding:
                 self.beats[index] = losers
         self.involved = np.zeros(len(program.rules) + 1, np.bool_)
         self.involved[[*self.beats, *(loser for losers in self.beats.values() for loser in losers)]] = True
-        self._kept: dict[Any, list[tuple[int, int]]] = {}
+        used = np.flatnonzero(self.involved)
+        self._place = np.zeros(len(self.involved), np.int32)
+        self._place[used] = np.arange(len(used))
+        self._table = np.zeros((len(used), len(used)), np.bool_)
+        for winner, losers in self.beats.items():
+            self._table[self._place[winner], self._place[list(losers)]] = True
+        self._mutual = bool((self._table & self._table.T).any())
 
-    def applied(self, found: Found, starts: Longs) -> Found:
+    def applied(self, found: Found) -> Found:
         """The findings, each with the rule that supersedes it; `found` is in order."""
         import numpy as np
 
@@ -197,51 +203,58 @@ class Superseding:
         some = np.flatnonzero((found.status == FIRES) & self.involved[found.rule])
         if len(some) < 2:
             return found
-        rows = found.row[some]
-        begins = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
-        ends = np.append(begins[1:], len(rows))
-        base = starts[rows]
-        columns = (
-            found.rule[some].tolist(),
-            (found.first[some] - base).tolist(),
-            (found.second[some] - base).tolist(),
-            np.where(found.second[some] < 0, 0, 1).tolist(),
-            np.where(found.first[some] < 0, 0, 1).tolist(),
-            found.allergy[some].tolist(),
-        )
-        winner = found.winner.copy()
-        for low, high in zip(begins.tolist(), ends.tolist(), strict=True):
-            if high - low < 2:
-                continue
-            key = tuple([column[i] for column in columns[:5] for i in range(low, high)])
-            allergies = columns[5][low:high]
-            lone = max(allergies) < 0
-            losers = self._kept.get(key) if lone else None
-            if losers is None:
-                losers = self._losers(columns, low, high)
-                if lone:
-                    if len(self._kept) >= 100_000:
-                        self._kept.clear()
-                    self._kept[key] = losers
-            for place, rule in losers:
-                winner[some[low + place]] = rule
-        names = {name: getattr(found, name) for name in Found.__dataclass_fields__}
-        return Found(**{**names, "winner": winner})
+        part = found.at(some)
+        rules = self._place[part.rule]
+        won: list[Any] = []
+        lost: list[Any] = []
+        step = 1
+        while step < len(some):
+            one = np.flatnonzero(part.row[step:] == part.row[:-step])
+            if not len(one):
+                break
+            other = one + step
+            for winner, loser in ((one, other), (other, one)):
+                met = np.flatnonzero(self._table[rules[winner], rules[loser]])
+                met = met[_about_the_same(part, winner[met], loser[met])]
+                won.append(winner[met])
+                lost.append(loser[met])
+            step += 1
+        if not won:
+            return found
+        beaten, first = self._first(part, np.concatenate(won), np.concatenate(lost))
+        superseded: Any = found.winner.copy()
+        superseded[some[beaten]] = part.rule[first]
+        return replace(found, winner=superseded)
 
-    def _losers(self, columns: tuple[list[int], ...], low: int, high: int) -> list[tuple[int, int]]:
-        firing = []
-        for i in range(low, high):
-            rule, first, second, has_second, has_first, allergy = (column[i] for column in columns)
-            orders = ({first} if has_first else set()) | ({second} if has_second else set())
-            firing.append((rule, orders, allergy))
-        lost: dict[int, int] = {}
-        for place, (winner, ids, allergy) in enumerate(firing):
-            for index, (loser, others, other_allergy) in enumerate(firing):
-                if loser not in self.beats.get(winner, ()) or index == place:
-                    continue
-                if lost.get(place) == loser:
-                    continue
-                same = allergy < 0 or allergy == other_allergy
-                if same and (ids <= others or others <= ids):
-                    lost.setdefault(index, winner)
-        return sorted(lost.items())
+    def _first(self, part: Found, won: Any, lost: Any) -> tuple[Any, Any]:
+        """Those that are superseded, and the first that supersedes each."""
+        import numpy as np
+
+        if not self._mutual:
+            first = np.full(part.count, part.count)
+            np.minimum.at(first, lost, won)
+            beaten = np.flatnonzero(first < part.count)
+            return beaten, first[beaten]
+        # of two rules that supersede each other the first one does, and is not superseded in turn
+        found: dict[int, int] = {}
+        order = np.lexsort((lost, won))
+        for winner, loser in zip(won[order].tolist(), lost[order].tolist(), strict=True):
+            if winner not in found or part.rule[found[winner]] != part.rule[loser]:
+                found.setdefault(loser, winner)
+        return np.array(list(found), np.int64), np.array(list(found.values()), np.int64)
+
+
+def _about_the_same(part: Found, winner: Any, loser: Any) -> Any:
+    """Whether two findings are on the same orders (one's among the other's) and allergy."""
+    allergy = part.allergy[winner]
+    among = _among(part, winner, loser) | _among(part, loser, winner)
+    return among & ((allergy < 0) | (allergy == part.allergy[loser]))
+
+
+def _among(part: Found, one: Any, other: Any) -> Any:
+    """Whether the orders of one finding are all among those of the other."""
+    first, second = part.first[other], part.second[other]
+    found = True
+    for mine in (part.first[one], part.second[one]):
+        found = found & ((mine < 0) | (mine == first) | (mine == second))
+    return found

@@ -24,6 +24,7 @@ from caveat.compile.program import CompiledRule
 from caveat.evaluators.columnar import of_choices, of_lists, of_orders, of_patients, of_sums
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.truths import Judged, Names, Truths, evaluate, plain, undecided
+from caveat.evaluators.leaves import asks_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,8 @@ def _always(leaf: Always, facts: Facts, frame: Frame) -> Truths:
 def _known(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:
     if leaf.fact.startswith("order."):
         return of_orders.known_of_order(leaf, facts, frame)
+    if leaf.fact.startswith("allergy."):
+        return of_lists.known_of_allergy(leaf, facts, frame)
     found = of_choices.known(leaf, facts, frame)
     return of_patients.known_number(leaf, facts, frame) if found is None else found
 
@@ -73,9 +76,25 @@ def leaf_truths(leaf: Leaf, facts: Facts, frame: Frame) -> Truths:
     found = frame.leaves.get(leaf)
     if found is None:
         kernel = KERNELS.get(type(leaf))
-        found = undecided(frame.count) if kernel is None else kernel(leaf, facts, frame)
+        if frame.allergy is not None and asks_order(leaf) and (frame.first < 0).any():
+            found = _of_orders(leaf, facts, frame)
+        else:
+            found = undecided(frame.count) if kernel is None else kernel(leaf, facts, frame)
         frame.leaves[leaf] = found
     return found
+
+
+def _of_orders(leaf: Leaf, facts: Facts, frame: Frame) -> Truths:
+    """A leaf on the judged order; UNKNOWN where a subject names none, as the allergy list is not known."""
+    import numpy as np
+
+    some = np.flatnonzero(frame.first >= 0)
+    kernel = KERNELS[type(leaf)]
+    found = kernel(leaf, facts, Frame(frame.rows[some], frame.first[some], None, frame.allergy[some]))
+    low, high = np.ones(frame.count, np.int8), np.ones(frame.count, np.int8)
+    lacking = np.full(frame.count, 1 << len(found.names), np.int64)
+    low[some], high[some], lacking[some] = found.low, found.high, found.lacking
+    return Truths(low, high, (*found.names, "allergies"), lacking)
 
 
 @dataclass(frozen=True, slots=True)

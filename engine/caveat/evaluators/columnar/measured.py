@@ -10,9 +10,11 @@ from caveat.dates import parse_when
 from caveat.evaluators.columnar.arrays import combined, field, lists, valid, words
 from caveat.evaluators.columnar.days import NONE, Days, days
 from caveat.evaluators.columnar.orders import Coded
-from caveat.evaluators.columnar.scales import Quantities, Scale, Scales, odd_values, scaled
+from caveat.evaluators.columnar.quantities import Quantities
+from caveat.evaluators.columnar.scales import Scale, Scales, odd_values, scaled
 from caveat.facts.observed import STATED
 from caveat.facts.values import Quantity
+from caveat.intervals import Interval, hull
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +34,10 @@ class Values:
     base: Floats
     usable: Bools
     plain: Bools
+    upper: Floats
+    """The other end of a range in base units, NaN where there is none."""
+    sign: Any
+    """-1 for `<` and `<=`, 1 for `>` and `>=`, 0 without a comparator."""
     quantity: Any
     """`quantity(i)` is entry i as it was recorded."""
     instant: Any
@@ -57,6 +63,15 @@ class Latest:
     several: Bools
     entry: Longs
     values: Values
+    tied: Longs
+    """Entries of patients with several that may be the latest."""
+
+    def candidates(self, row: int) -> list[Quantity | None]:
+        """The values of a patient that may be the latest, as recorded."""
+        places = [int(self.entry[row])]
+        if self.several[row]:
+            places = self.tied[self.values.rows[self.tied] == row].tolist()
+        return [self.values.quantity(place) for place in places]
 
     @property
     def recorded(self) -> Bools:
@@ -84,10 +99,14 @@ class Observations:
             self.lists.count, (name.codes, name.width), (coded.codes, coded.width), (text.codes, text.width)
         )
         names, texts = name.texts(), text.texts()
-        concepts = [
-            self.scales.concept((names[name.codes[i]], coded.at(i), texts[text.codes[i]]))
-            for i in found.first.tolist()
-        ]
+        first = found.first
+        keys = zip(
+            [names[code] for code in name.codes[first].tolist()],
+            coded.at(first),
+            [texts[code] for code in text.codes[first].tolist()],
+            strict=True,
+        )
+        concepts = [self.scales.concept(key) for key in keys]
         return found, concepts
 
     @cached_property
@@ -173,28 +192,45 @@ class Observations:
             found[name] = (quantities, held, Days.of(today, last), base, usable & held, odd & held)
         return found
 
+    @cached_property
+    def _by_concept(self) -> tuple[Any, Any]:
+        """The observations that are bound and not of the future, by concept; where each concept begins."""
+        import numpy as np
+
+        codes, known = self.concepts
+        used = np.flatnonzero((codes >= 0) & ~self.future)
+        chosen = codes[used]
+        order = np.argsort(chosen.astype(np.uint16) if len(known) < 1 << 16 else chosen, kind="stable")
+        return used[order], np.searchsorted(chosen[order], np.arange(len(known) + 1))
+
     def values(self, concept: str) -> Values:
         """Every value of a concept that is not of the future, stated ones first."""
         import numpy as np
 
-        codes, known = self.concepts
-        parts: list[tuple[Ints, Days, Floats, Bools, Bools]] = []
+        known = self.concepts[1]
+        parts: list[tuple[Ints, Days, Floats, Bools, Bools, Floats, Any]] = []
         sources: list[tuple[Quantities, Any, Longs]] = []
         if concept in self.stated:
             quantities, held, when, base, usable, _ = self.stated[concept]
             at = np.flatnonzero(held)
-            parts.append((at.astype(np.int32), when.at(at), base[at], usable[at], quantities.plain[at]))
+            upper, sign = self._ends(concept, quantities, at)
+            plain = quantities.plain[at]
+            parts.append((at.astype(np.int32), when.at(at), base[at], usable[at], plain, upper, sign))
             sources.append((quantities, field(self.batch.column(concept), "at"), at))
         if concept in known:
-            at = np.flatnonzero((codes == known.index(concept)) & ~self.future)
+            order, bounds = self._by_concept
+            number = known.index(concept)
+            at = order[bounds[number] : bounds[number + 1]]
             base, usable = self._scaled
             plain = self._quantities.plain[at]
-            parts.append((self.lists.rows[at], self.when.at(at), base[at], usable[at], plain))
+            upper, sign = self._ends(concept, self._quantities, at)
+            parts.append((self.lists.rows[at], self.when.at(at), base[at], usable[at], plain, upper, sign))
             sources.append((self._quantities, field(self.items, "at"), at))
         if not parts:
             nothing = np.zeros(0, np.int32)
             no = np.zeros(0, np.bool_)
-            return Values(nothing, Days.of(nothing, nothing), np.zeros(0), no, no, _never, _never)
+            none = np.zeros(0)
+            return Values(nothing, Days.of(nothing, nothing), none, no, no, none, nothing, _never, _never)
 
         def found(entry: int) -> tuple[Quantities, Any, int]:
             for source, dates, at in sources:
@@ -218,9 +254,26 @@ class Observations:
             np.concatenate([p[2] for p in parts]),
             np.concatenate([p[3] for p in parts]),
             np.concatenate([p[4] for p in parts]),
+            np.concatenate([p[5] for p in parts]),
+            np.concatenate([p[6] for p in parts]),
             quantity,
             instant,
         )
+
+    def _ends(self, concept: str, quantities: Quantities, at: Longs) -> tuple[Floats, Any]:
+        """The upper ends of some quantities in base units, and which way their comparators point."""
+        import numpy as np
+
+        upper, codes = quantities.upper[at], quantities.unit.codes[at]
+        some = np.flatnonzero(~np.isnan(upper))
+        if len(some):
+            scales = [self.scales.scale(concept, unit or "") for unit in quantities.unit.texts()]
+            slope, offset = (np.array([getattr(s, end) for s in scales]) for end in ("slope", "offset"))
+            upper[some] = upper[some] * slope[codes[some]] + offset[codes[some]]
+        signs = [
+            0 if text is None else -1 if text.startswith("<") else 1 for text in quantities.comparator.texts()
+        ]
+        return upper, np.array(signs, np.int8)[quantities.comparator.codes[at]]
 
     def latest(self, concept: str) -> Latest:
         """The latest value of a concept, as `caveat.facts.observed.latest` chooses it."""
@@ -239,57 +292,69 @@ class Observations:
         entry[rows[::-1]] = np.arange(len(rows) - 1, -1, -1)
         times = np.bincount(rows, minlength=count) if len(rows) else np.zeros(count, np.int64)
         several = np.zeros(count, np.bool_)
-        low, high, simple = self._spans(concept, values)
-        first, last = values.when.first, values.when.last
-        usable, plain, spanned = values.usable, values.plain, simple
-        if (times > 1).any():
+        low, high, simple = self._spans(values)
+        tied = np.zeros(0, np.int64)
+        if len(rows) and times.max() > 1:
             chosen = self._candidates(values, count)
             entry[rows[chosen[::-1]]] = chosen[::-1]
             again = chosen[entry[rows[chosen]] != chosen]
             several[rows[again]] = True
-            # several candidates make a span; one that cannot be used leaves it unknown
             tied = chosen[several[rows[chosen]]]
-            kept = entry[rows[tied]]
-            low, high, first, last = low.copy(), high.copy(), first.copy(), last.copy()
-            usable, plain, spanned = usable.copy(), plain.copy(), spanned.copy()
-            least, most = low[tied], high[tied]
-            with np.errstate(invalid="ignore"):
-                np.minimum.at(low, kept, least)
-                np.maximum.at(high, kept, most)
-            np.logical_and.at(spanned, kept, simple[tied] | ~values.usable[tied])
-            np.minimum.at(first, kept, values.when.first[tied])
-            np.maximum.at(last, kept, values.when.last[tied])
-            np.logical_and.at(usable, kept, values.usable[tied])
-            np.logical_and.at(plain, kept, values.plain[tied] | ~values.usable[tied])
-        held = entry >= 0
+        held = np.flatnonzero(entry >= 0)
         at = entry[held]
-        state[held] = np.where(usable[at], VALUE, NO_VALUE)
-        state[several & (state == VALUE) & ~_spread(spanned, at, held)] = HARD
-        least, most = np.full(count, np.nan), np.full(count, np.nan)
-        least[held], most[held] = low[at], high[at]
-        number, ranged = _spread(plain, at, held), _spread(spanned, at, held)
-        begin, end = np.full(count, NONE, np.int32), np.full(count, NONE, np.int32)
-        begin[held], end[held] = first[at], last[at]
-        return Latest(state, least, most, Days.of(begin, end), number, ranged, several, entry, values)
 
-    def _spans(self, concept: str, values: Values) -> tuple[Floats, Floats, Bools]:
+        def spread(values: Any, empty: Any, kind: Any) -> Any:
+            found = np.full(count, empty, kind)
+            found[held] = values[at]
+            return found
+
+        usable = spread(values.usable, False, np.bool_)
+        number, ranged = spread(values.plain, False, np.bool_), spread(simple, False, np.bool_)
+        least, most = spread(low, np.nan, np.float64), spread(high, np.nan, np.float64)
+        begin, end = spread(values.when.first, NONE, np.int32), spread(values.when.last, NONE, np.int32)
+        if len(tied):
+            # several candidates make a span; one that cannot be used leaves it unknown
+            whose, unusable = rows[tied], ~values.usable[tied]
+            with np.errstate(invalid="ignore"):
+                np.minimum.at(least, whose, low[tied])
+                np.maximum.at(most, whose, high[tied])
+            np.minimum.at(begin, whose, values.when.first[tied])
+            np.maximum.at(end, whose, values.when.last[tied])
+            np.logical_and.at(usable, whose, ~unusable)
+            np.logical_and.at(number, whose, values.plain[tied] | unusable)
+            np.logical_and.at(ranged, whose, simple[tied] | unusable)
+        state[held] = np.where(usable[held], VALUE, NO_VALUE)
+        state[several & (state == VALUE) & ~ranged] = HARD
+        return Latest(state, least, most, Days.of(begin, end), number, ranged, several, entry, values, tied)
+
+    def exactly(self, concept: str, row: int) -> Interval | None:
+        """The latest value of a patient in base units; None where one that may be it cannot be used."""
+        found: Interval | None = None
+        for quantity in self.latest(concept).candidates(row):
+            held = None if quantity is None else self.scales.interval(concept, quantity)
+            if held is None:
+                return None
+            found = held if found is None else hull(found, held)
+        return found
+
+    def _spans(self, values: Values) -> tuple[Floats, Floats, Bools]:
         """Both ends of each value in base units, NaN for open above; and where they say enough.
 
         An end that is not itself included is told from one that is by comparing exactly near a bound.
         """
         import numpy as np
 
-        odd = np.flatnonzero(values.usable & ~values.plain).tolist()
-        if not odd:
+        odd = np.flatnonzero(values.usable & ~values.plain)
+        if not len(odd):
             return values.base, values.base, values.plain
         low, high, simple = values.base.copy(), values.base.copy(), values.plain.copy()
-        for place in odd:
-            interval = self.scales.interval(concept, values.quantity(place))
-            if interval is None or interval.low is None:
-                continue
-            low[place] = float(interval.low)
-            high[place] = np.nan if interval.high is None else float(interval.high)
-            simple[place] = True
+        base, upper, sign = values.base[odd], values.upper[odd], values.sign[odd]
+        ranged = ~np.isnan(upper)
+        under = ~ranged & (sign < 0)
+        # what has no lower end but 0 is told from what has none at all
+        low[odd] = np.where(ranged, np.fmin(base, upper), np.where(under, 0.0, base))
+        high[odd] = np.where(ranged, np.fmax(base, upper), np.where(under, base, np.nan))
+        simple[odd] = ~under | (base >= 0)
         return low, high, simple
 
     def _candidates(self, values: Values, count: int) -> Longs:
@@ -305,25 +370,17 @@ class Observations:
         if not len(timed):
             return found
         # values of one day that all have a time: the last of them
-        instants = {place: values.instant(int(place)) for place in timed.tolist()}
-        whole = np.zeros(count, np.int64)
+        instants = [values.instant(place) for place in timed.tolist()]
+        own = np.full(len(rows), np.nan)
+        own[timed] = [np.nan if instant is None else instant for instant in instants]
+        some = timed[~np.isnan(own[timed])]
+        whole = np.bincount(rows[some], minlength=count)
         last = np.full(count, -np.inf)
-        for place, instant in instants.items():
-            if instant is not None:
-                whole[rows[place]] += 1
-                last[rows[place]] = max(last[rows[place]], instant)
+        np.maximum.at(last, rows[some], own[some])
         settled = (whole == times)[rows[found]] & (times[rows[found]] > 1)
-        own = np.array([instants.get(place) or np.nan for place in found.tolist()], np.float64)
+        own = own[found]
         kept: Longs = found[~settled | (own == last[rows[found]])]
         return kept
-
-
-def _spread(flags: Bools, at: Any, held: Bools) -> Bools:
-    import numpy as np
-
-    found = np.zeros(len(held), np.bool_)
-    found[held] = flags[at]
-    return found
 
 
 def _never(entry: int) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from caveat.compile.nodes import ChoiceLeaf, ConditionLeaf, KnownLeaf
 from caveat.evaluators.columnar.arrays import valid
+from caveat.evaluators.columnar.derived import derived
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.columnar.of_lists import answer
-from caveat.evaluators.columnar.of_orders import latest_number
-from caveat.evaluators.columnar.ranges import compare
-from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
-from caveat.facts.choices import CHILDBEARING
-from caveat.intervals import Interval
-from caveat.units import parse_unit, to_base
+from caveat.evaluators.columnar.of_lists import of_everyone
+from caveat.evaluators.columnar.points import possible
+from caveat.evaluators.columnar.spans import Span
+from caveat.evaluators.columnar.spans import known as is_known
+from caveat.evaluators.columnar.truths import Truths, alone, plain
+from caveat.facts.choices import CHILDBEARING, LASTS
 
 LISTS = ("orders", "conditions", "allergies", "observations")
 
@@ -30,7 +29,9 @@ def _choice(leaf: ChoiceLeaf, facts: Facts, frame: Frame) -> Truths:
 
     fact, rows = leaf.fact, frame.rows
     if fact in ("pregnant", "lactating"):
-        return _reproductive(leaf, facts).at(rows)
+        values, hard = _reproductive(fact, facts)
+        yes, no = "true" in leaf.values, "false" in leaf.values
+        return alone(_yes_or_no(values[rows], yes, no), hard[rows], fact)
     if fact == "child_pugh_class":
         return _child_pugh(leaf, facts).at(rows)
     short = fact.removeprefix("context.")
@@ -52,14 +53,24 @@ def _yes_or_no(flags: Any, yes: bool, no: bool) -> Any:
     return np.array([2 * no, 2 * yes, yes + no], np.int8)[flags]
 
 
-def _reproductive(leaf: ChoiceLeaf, facts: Facts) -> Truths:
-    """`caveat.facts.choices` for pregnancy and lactation; plain where no condition speaks of it in doubt."""
+def _reproductive(fact: str, facts: Facts) -> tuple[Any, Any]:
+    """Pregnancy or lactation as `caveat.facts.choices` has it: 1, 0, or -1 for open; and where it is hard."""
+    if ("reproductive", fact) not in facts.memo:
+        facts.memo["reproductive", fact] = _childbearing(fact, facts)
+    found: tuple[Any, Any] = facts.memo["reproductive", fact]
+    return found
+
+
+def _childbearing(fact: str, facts: Facts) -> tuple[Any, Any]:
     import numpy as np
 
-    stated = facts.flag(leaf.fact).copy()
-    kind = "pregnancy" if leaf.fact == "pregnant" else "lactation"
-    recorded = answer(ConditionLeaf((kind,), "active"), facts, np.arange(facts.count), None)
+    stated = facts.flag(fact).copy()
+    kind = "pregnancy" if fact == "pregnant" else "lactation"
+    recorded = of_everyone(ConditionLeaf((kind,), "active"), facts)
     mentioned = (recorded.low != 0) & (np.asarray(recorded.lacking) & 4 == 0)
+    over = np.zeros(facts.count, np.bool_)
+    if fact == "pregnant" and (recorded.low == 2).any():
+        over = (recorded.low == 2) & (of_everyone(ConditionLeaf((kind,), "active", LASTS), facts).low == 0)
     years, most, unsure = facts.years
     male = facts.word("sex", ("male", "female")) == 0
     unstated = stated < 0
@@ -69,67 +80,43 @@ def _reproductive(leaf: ChoiceLeaf, facts: Facts) -> Truths:
     found[outside | absent] = 0
     # a doubtful mention, or any mention in a man, leaves it open
     found[mentioned] = -1
-    found[(recorded.low == 2) & ~male] = 1
+    found[(recorded.low == 2) & ~over & ~male] = 1
     found[male & ~mentioned] = 0
     found[~unstated] = stated[~unstated]
     hard = unstated & unsure & ~male & ~mentioned
-    yes, no = "true" in leaf.values, "false" in leaf.values
-    return alone(_yes_or_no(found, yes, no), hard, leaf.fact)
+    return found, hard
 
 
-CHILD_PUGH_LIMITS = {
-    "bilirubin_total": ("mg/dL", "2", "3"),
-    "albumin": ("g/dL", "2.8", "3.5"),
-    "inr": ("1", "1.7", "2.3"),
-}
-"""Between the two limits, both included, a part gives 2 points; see `caveat.facts.derive.child_pugh`."""
+def _is_known(leaf: KnownLeaf, held: Any, hard: Any) -> Truths:
+    import numpy as np
+
+    found = alone(np.where(held, 2, 0), hard)
+    return found.negated() if leaf.negated else found
+
+
+def points_of(facts: Facts) -> Span:
+    """The Child-Pugh points of everyone."""
+    found = derived("child_pugh_score", facts, None)
+    assert found is not None
+    return found
 
 
 def _child_pugh(leaf: ChoiceLeaf, facts: Facts) -> Truths:
-    """The class as stated, else from the points of five parts; a part that is not plain is judged alone."""
+    """Whether the class that the points give is one of some."""
     import numpy as np
 
-    stated = facts.word("child_pugh", ("A", "B", "C"))
-    low, high = np.zeros(facts.count, np.int64), np.zeros(facts.count, np.int64)
-    hard = facts.observations.latest("child_pugh_score").recorded
-    for concept, (unit, middle, top) in CHILD_PUGH_LIMITS.items():
-        least, most, rough = latest_number(facts, concept, None)
-        limits = Interval(
-            to_base(Fraction(middle), parse_unit(unit)), to_base(Fraction(top), parse_unit(unit))
-        )
-        close = compare(least, most, limits)[1]
-        hard = hard | rough | close
-        assert limits.low is not None
-        assert limits.high is not None
-        ends = []
-        for value in (least, most):
-            points = 1 + (value > float(limits.low)) + (value > float(limits.high))
-            ends.append(4 - points if concept == "albumin" else points)
-        unknown = np.isnan(least)
-        low += np.where(unknown, 1, np.minimum(*ends))
-        high += np.where(unknown, 3, np.maximum(*ends))
-    for name in ("ascites", "hepatic-encephalopathy"):
-        truth = answer(ConditionLeaf((name,), "active"), facts, np.arange(facts.count), None).low
-        low += np.where(truth == 2, 2, 1)
-        high += np.where(truth == 0, 1, 3)
-    wanted = set(leaf.values)
-    found = _among(low, high, wanted)
-    table = np.array([2 if value in wanted else 0 for value in "ABC"], np.int8)
-    return alone(np.where(stated < 0, found, table[stated]), hard & (stated < 0), "child_pugh_class")
-
-
-def _among(low: Any, high: Any, wanted: set[str]) -> Any:
-    """Whether points from `low` to `high` give one of the wanted classes."""
-    import numpy as np
-
-    some, every = np.zeros(len(low), np.bool_), np.ones(len(low), np.bool_)
-    for name, (first, last) in {"A": (5, 6), "B": (7, 9), "C": (10, 15)}.items():
-        possible = (low <= last) & (high >= first)
-        if name in wanted:
-            some |= possible
+    found = points_of(facts)
+    some, every = np.zeros(facts.count, np.bool_), np.ones(facts.count, np.bool_)
+    for name, here in possible(found).items():
+        if name in leaf.values:
+            some |= here
         else:
-            every &= ~possible
-    return np.where(some, np.where(every, 2, 1), 0).astype(np.int8)
+            every &= ~here
+    truth = np.where(some, np.where(every, 2, 1), 0).astype(np.int8)
+    # points that no class has fail as a rule does
+    hard = found.hard | ~np.logical_or.reduce(list(possible(found).values()))
+    lacking = np.where(is_known(found.low), np.where(found.complete, 0, 1), 2)
+    return alone(truth, hard, "child_pugh_class", "child_pugh_score", lacking=lacking)
 
 
 def known(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths | None:
@@ -145,8 +132,13 @@ def known(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths | None:
         held = facts._column(fact).is_valid().to_numpy(zero_copy_only=False)[rows]
     elif fact.startswith("context."):
         held = facts.flag(fact)[rows] >= 0
-    elif fact in ("pregnant", "lactating", "child_pugh_class"):
-        return undecided(len(rows))
+    elif fact in ("pregnant", "lactating"):
+        values, hard = _reproductive(fact, facts)
+        return _is_known(leaf, values[rows] >= 0, hard[rows])
+    elif fact == "child_pugh_class":
+        points = points_of(facts)
+        classes = sum(here.astype(np.int32) for here in possible(points).values())
+        return _is_known(leaf, classes == 1, points.hard | (classes == 0)).at(rows)
     else:
         return None
     found = plain(np.where(held, 2, 0))

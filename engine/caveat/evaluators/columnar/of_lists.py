@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from caveat.compile.nodes import AllergyLeaf, ConditionLeaf
+from caveat.compile.nodes import AllergyLeaf, ConditionLeaf, KnownLeaf
+from caveat.evaluators.columnar.arrays import joined
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.columnar.truths import Truths, undecided
+from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
+
+FEW = 4
+"""A frame of fewer than one patient in so many is asked by itself, not with everyone."""
 
 
 def condition(leaf: ConditionLeaf, facts: Facts, frame: Frame) -> Truths:
     """A condition of some value sets is recorded, or is not."""
     if leaf.during_order:
         return answer(leaf, facts, frame.rows, frame.first)
+    if ("condition", leaf) not in facts.memo and frame.count * FEW < facts.count:
+        return answer(leaf, facts, frame.rows, None)
+    return of_everyone(leaf, facts).at(frame.rows)
+
+
+def of_everyone(leaf: ConditionLeaf, facts: Facts) -> Truths:
+    """The truths of a leaf that asks nothing of an order, for every patient."""
+    import numpy as np
+
     key = ("condition", leaf)
     if key not in facts.memo:
-        import numpy as np
-
         facts.memo[key] = answer(leaf, facts, np.arange(facts.count), None)
     found: Truths = facts.memo[key]
-    return found.at(frame.rows)
+    return found
 
 
 def _entries(leaf: ConditionLeaf, facts: Facts) -> tuple[Any, Any, Any, Any]:
@@ -27,8 +38,9 @@ def _entries(leaf: ConditionLeaf, facts: Facts) -> tuple[Any, Any, Any, Any]:
     import numpy as np
 
     conditions = facts.conditions
-    member = conditions.membership(frozenset(leaf.sets))
-    at = np.flatnonzero((member > 0) & conditions.used)
+    at, member = conditions.among(frozenset(leaf.sets))
+    used = conditions.used[at]
+    at, member = at[used], member[used]
     truth = np.full(len(at), 2, np.int8)
     lacks = np.zeros(len(at), np.bool_)
     if leaf.status != "ever":
@@ -38,7 +50,7 @@ def _entries(leaf: ConditionLeaf, facts: Facts) -> tuple[Any, Any, Any, Any]:
     unsure = conditions.unsure[at]
     truth[unsure] = np.minimum(truth[unsure], 1)
     lacks |= unsure
-    return at, member[at], truth, lacks
+    return at, member, truth, lacks
 
 
 def answer(leaf: ConditionLeaf, facts: Facts, rows: Any, orders: Any) -> Truths:
@@ -88,10 +100,11 @@ def _with_gaps(leaf: ConditionLeaf, facts: Facts, rows: Any, best: Any, mask: An
     gap = ~listed | ((best == 0) & (complete == 2))
     truth = np.where(gap, 1, best).astype(np.int8)
     if leaf.negated:
-        doubtful = np.zeros(facts.count, np.bool_)
-        conditions = facts.conditions
-        doubtful[conditions.rows[conditions.unrecognised]] = True
-        unsure = (truth == 0) & (doubtful[rows] | (~found & (complete != 0)))
+        if "unrecognised conditions" not in facts.memo:
+            doubtful = np.zeros(facts.count, np.bool_)
+            doubtful[facts.conditions.rows[facts.conditions.unrecognised]] = True
+            facts.memo["unrecognised conditions"] = doubtful
+        unsure = (truth == 0) & (facts.memo["unrecognised conditions"][rows] | (~found & (complete != 0)))
         truth = np.where(unsure, 1, 2 - truth).astype(np.int8)
         gap = gap | unsure
     mask = np.where(gap, 4, mask)
@@ -106,19 +119,6 @@ def _on_or_after(noted: Any, first: Any, last: Any) -> Any:
     return found
 
 
-def joined(entry_rows: Any, subject_rows: Any) -> tuple[Any, Any]:
-    """Every subject with every entry of its patient; `entry_rows` is in order."""
-    import numpy as np
-
-    low = np.searchsorted(entry_rows, subject_rows, "left")
-    high = np.searchsorted(entry_rows, subject_rows, "right")
-    times = high - low
-    subject = np.repeat(np.arange(len(subject_rows)), times)
-    total = int(times.sum())
-    step = np.arange(total) - np.repeat(np.cumsum(times) - times, times)
-    return subject, np.repeat(low, times) + step
-
-
 def allergy(leaf: AllergyLeaf, facts: Facts, frame: Frame) -> Truths:
     """A property of the judged allergy; without an allergy list, UNKNOWN."""
     import numpy as np
@@ -128,6 +128,9 @@ def allergy(leaf: AllergyLeaf, facts: Facts, frame: Frame) -> Truths:
     at = frame.allergy
     if at is None:
         return undecided(frame.count)
+    if leaf.prop in ("reaction", "only_reaction", "to_ingredient", "taken_since"):
+        # orders and reactions beside the entry decide: these few are judged one record at a time
+        return alone(np.ones(frame.count, np.int8), at >= 0, "allergies")
     prop = "clinical_status" if leaf.prop == "status" else leaf.prop
     found = words(field(facts.allergies.items, prop))
     table = []
@@ -146,3 +149,20 @@ def allergy(leaf: AllergyLeaf, facts: Facts, frame: Frame) -> Truths:
     names = (f"allergy {leaf.prop}", "allergies")
     truths = Truths(truth, truth, names, np.where(at < 0, 2, 1))
     return truths.negated() if leaf.negated else truths
+
+
+def known_of_allergy(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:
+    """A property of the judged allergy is recorded; nothing is where the allergy list is not known."""
+    import numpy as np
+
+    from caveat.evaluators.columnar.arrays import field, lists, valid
+
+    at = frame.allergy
+    if at is None:
+        return undecided(frame.count)
+    prop = leaf.fact.removeprefix("allergy.")
+    items = facts.allergies.items
+    said = prop == "reaction"
+    held = lists(field(items, "reactions")).lengths > 0 if said else valid(field(items, prop))
+    found = plain(np.where(np.append(held, False)[at], 2, 0))
+    return found.negated() if leaf.negated else found

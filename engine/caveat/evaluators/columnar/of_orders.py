@@ -12,9 +12,9 @@ from caveat.compile.nodes import (
     OrderIsLeaf,
     OrderNumberLeaf,
 )
-from caveat.evaluators.columnar.arrays import Lists, combined, field, flags, lists, words
+from caveat.evaluators.columnar.arrays import Lists, combined, distinct, field, flags, lists, words
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.columnar.orders import REMOVED, Coded
+from caveat.evaluators.columnar.orders import Coded
 from caveat.evaluators.columnar.ranges import compare, compare_span
 from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
 from caveat.facts.measure import Measure
@@ -37,9 +37,14 @@ def _order_is(leaf: OrderIsLeaf, facts: Facts, frame: Frame, at: Any) -> Truths:
     import numpy as np
 
     orders = facts.orders
-    if leaf.prop in ("ingredient", "route", "form"):
-        table = [_of_product(leaf, view) for view in orders.products.views]
-        return plain(np.array(table, np.int8)[orders.products.codes[at]], leaf.prop)
+    products = orders.products
+    if leaf.prop == "ingredient":
+        holds = products.holding(orders.catalogue.among(leaf.values))
+        return plain(np.where(holds[products.codes[at]], 2, 0))
+    if leaf.prop in ("route", "form"):
+        known, codes = _words_of(leaf.prop, facts)
+        held = np.array([2 if word in leaf.values else 0 for word in known] + [1], np.int8)
+        return plain(held[codes[products.codes[at]]], leaf.prop)
     if leaf.prop == "continued":
         return _continued(leaf, facts, at)
     if leaf.prop in ("purpose", "status"):
@@ -51,59 +56,65 @@ def _order_is(leaf: OrderIsLeaf, facts: Facts, frame: Frame, at: Any) -> Truths:
     if leaf.prop in ("as_needed", "tapered"):
         wanted = ["true" in leaf.values, "false" in leaf.values]
         table = [2 if wanted[1] else 0, 2 if wanted[0] else 0, 1]
-        return plain(np.array(table, np.int8)[flags(field(orders.items, leaf.prop))[at]], leaf.prop)
+        return plain(np.array(table, np.int8)[_flags(leaf.prop, facts, at)], leaf.prop)
     return undecided(len(at))
 
 
-def _of_product(leaf: OrderIsLeaf, view: Any) -> int:
-    if leaf.prop == "ingredient":
-        return 0 if set(leaf.values).isdisjoint(view.ingredients) else 2
-    value = view.route if leaf.prop == "route" else view.form
-    return 1 if value is None else 2 if value in leaf.values else 0
+def _flags(prop: str, facts: Facts, at: Any) -> Any:
+    """A yes or no of some orders: 1, 0, or -1 where it is not recorded."""
+    import pyarrow as pa
+
+    return flags(field(facts.orders.items, prop).take(pa.array(at)))
+
+
+def _words_of(prop: str, facts: Facts) -> tuple[list[str | None], Any]:
+    """Every route or form met so far, by its number, and the one of each product."""
+    products, catalogue = facts.orders.products, facts.known.catalogue
+    numbers, codes = (
+        (catalogue.routes, products.routes) if prop == "route" else (catalogue.forms, products.forms)
+    )
+    return [word for word, number in numbers.items() if number >= 0], codes
 
 
 def _continued(leaf: OrderIsLeaf, facts: Facts, at: Any) -> Truths:
-    """Plain for current orders and where no current one shares an ingredient; else judged alone."""
+    """Whether a current order has the same ingredient by the same route; an unknown route may be the same."""
     import numpy as np
 
-    orders = facts.orders
-    shared = _shares(facts, at, np.flatnonzero(orders.current))
-    products = orders.products
-    routed = np.array([view.route is not None for view in products.views], np.bool_)[products.codes[at]]
-    # a current order goes on by itself: TRUE where its route is known, UNKNOWN where it is not
-    current = orders.current[at]
-    best = np.where(current, np.where(routed, 2, 1), 0).astype(np.int8)
-    truth = best if "true" in leaf.values else (2 - best).astype(np.int8)
-    return alone(truth, (shared > 0) & ~current, "route")
+    one, other = sharing(facts, at, "current")
+    best = np.zeros(len(at), np.int8)
+    np.maximum.at(best, one, same_route(facts, at[one], other))
+    return plain(best if "true" in leaf.values else (2 - best).astype(np.int8), "route")
 
 
-def _shares(facts: Facts, at: Any, others: Any) -> Any:
-    """How many of the patient's `others` share an ingredient with each order of `at`, itself left out."""
+def same_route(facts: Facts, one: Any, other: Any) -> Any:
+    """Whether orders are by the same route, as truths; an unknown route may be any."""
     import numpy as np
 
-    orders = facts.orders
-    products = orders.products
-    width = len(facts.known.catalogue.names)
-    several = products.several[products.codes]
-    counted = np.zeros(len(at), np.int64)
-    keys = orders.rows[others].astype(np.int64) * (width + 1) + products.first[products.codes[others]] + 1
-    own = orders.rows[at].astype(np.int64) * (width + 1) + products.first[products.codes[at]] + 1
-    single = ~several[others]
-    ordered = np.sort(keys[single])
-    counted = np.searchsorted(ordered, own, "right") - np.searchsorted(ordered, own, "left")
-    itself = np.isin(at, others) & ~several[at]
-    counted = counted - itself
-    mixed = np.zeros(facts.count, np.bool_)
-    mixed[orders.rows[others[several[others]]]] = True
-    for place in np.flatnonzero(several[at] | mixed[orders.rows[at]]).tolist():
-        mine = set(products.views[products.codes[at[place]]].ingredients)
-        row = orders.rows[at[place]]
-        low, high = np.searchsorted(others, orders.lists.starts[row : row + 2])
-        counted[place] = sum(
-            other != at[place] and not mine.isdisjoint(products.views[products.codes[other]].ingredients)
-            for other in others[low:high].tolist()
-        )
-    return counted
+    products = facts.orders.products
+    routes = products.routes
+    first, second = routes[products.codes[one]], routes[products.codes[other]]
+    same = np.where(first == second, 2, 0)
+    return np.where((first < 0) | (second < 0), 1, same).astype(np.int8)
+
+
+def sharing(facts: Facts, at: Any, kind: str) -> tuple[Any, Any]:
+    """Each order of `at` with each of its patient's that has one of its ingredients, itself among them.
+
+    The first by its place in `at`. `kind` says which orders are looked at: `current`, or `kept` for
+    those that were not cancelled or entered in error.
+    """
+    import numpy as np
+
+    orders, products = facts.orders, facts.orders.products
+    one, other = orders.lists.of(orders.rows[at])
+    kept = orders.current[other] if kind == "current" else ~orders.removed[other]
+    one, other = one[kept], other[kept]
+    own, codes = products.codes[at[one]], products.codes[other]
+    same = (products.first[own] == products.first[codes]) & (products.first[own] >= 0)
+    mixed = np.flatnonzero((products.several[own] | products.several[codes]) & ~same)
+    if len(mixed):
+        same[mixed] = orders.share(at[one[mixed]], other[mixed])
+    return one[same], other[same]
 
 
 def order_number(leaf: OrderNumberLeaf, facts: Facts, frame: Frame) -> Truths:
@@ -117,7 +128,8 @@ def order_number(leaf: OrderNumberLeaf, facts: Facts, frame: Frame) -> Truths:
         low, high = _lasting(leaf.prop, facts, at)
         found = plain(compare_span(low, high, leaf.target), leaf.prop)
     elif leaf.prop == "treatment_time":
-        found = _treatment_time(leaf, facts, at)
+        low, high = _treatment_time(facts, at)
+        found = plain(compare_span(low, high, leaf.target), leaf.prop)
     else:
         return undecided(len(at))
     return found.negated() if leaf.negated else found
@@ -127,14 +139,12 @@ def by_amounts(leaf: Leaf, facts: Facts, at: Any) -> Truths:
     """A leaf that depends on product and amounts alone; `judge` has negated it already."""
     import numpy as np
 
-    combinations, amounts = facts.combinations, facts.known.amounts
-    codes, inverse = np.unique(combinations.codes[at], return_inverse=True)
-    verdicts = amounts.verdicts(leaf, combinations.numbers(codes.tolist(), amounts))
-    names = tuple(sorted({name for _, missing in verdicts for name in missing}))
-    masks = [sum(1 << names.index(name) for name in missing) for _, missing in verdicts]
-    truth = np.array([max(t, 0) for t, _ in verdicts], np.int8)[inverse]
-    hard = np.array([t < 0 for t, _ in verdicts], np.bool_)[inverse]
-    return alone(truth, hard, *names, lacking=np.array(masks, np.int64)[inverse] if names else 0)
+    amounts = facts.known.amounts
+    prop = getattr(leaf, "prop", getattr(leaf, "fact", ""))
+    kind = "strength" if prop in ("strength", "order.strength") else "amounts"
+    truth, lacking, names = amounts.verdicts(leaf, facts.combinations(kind).numbers(at, amounts))
+    hard = truth < 0
+    return alone(np.where(hard, 0, truth), hard, *names, lacking=lacking if names else 0)
 
 
 def multiple(leaf: DoseMultipleLeaf, facts: Facts, frame: Frame) -> Truths:
@@ -146,12 +156,11 @@ def _per_weight(leaf: OrderNumberLeaf, facts: Facts, frame: Frame, at: Any) -> T
     import numpy as np
 
     name = leaf.prop
-    combinations, amounts = facts.combinations, facts.known.amounts
-    codes, inverse = np.unique(combinations.codes[at], return_inverse=True)
-    numbers = combinations.numbers(codes.tolist(), amounts)
+    amounts = facts.known.amounts
+    numbers, inverse = np.unique(facts.combinations().numbers(at, amounts), return_inverse=True)
     wanted = dict(parse_unit(leaf.unit).dimension)
     spans, fits, hard = [], [], []
-    for found in amounts.measures(name.removesuffix("_per_weight"), numbers):
+    for found in amounts.measures(name.removesuffix("_per_weight"), numbers.tolist(), leaf.of):
         low, high, odd = span(found)
         spans.append((low, high))
         powers = dict((None if found is None else found.dimension) or ())
@@ -189,22 +198,34 @@ def current_weight(facts: Facts) -> tuple[Any, Any, Any]:
     """Weight as `caveat.facts.numbers.current_weight` has it, in base units; and where it is not plain."""
     import numpy as np
 
-    years, _, unsure = facts.years
-    limit = np.where(years >= 18, WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD)
-    low, high, hard = latest_number(facts, "weight", limit)
-    return low, high, hard | (unsure & facts.observations.latest("weight").recorded)
+    if "weight now" not in facts.memo:
+        years, _, unsure = facts.years
+        limit = np.where(years >= 18, WEIGHT_LIMIT_ADULT, WEIGHT_LIMIT_CHILD)
+        low, high, hard = latest_number(facts, "weight", limit)
+        hard = hard | (unsure & facts.observations.latest("weight").recorded)
+        facts.memo["weight now"] = low, high, hard
+    found: tuple[Any, Any, Any] = facts.memo["weight now"]
+    return found
 
 
 def latest_number(facts: Facts, concept: str, within: Any) -> tuple[Any, Any, Any]:
     """The latest value in base units, NaN where it is unknown or too old; and where it is not plain."""
     import numpy as np
 
+    plain_limit = within is None or isinstance(within, int)
+    key = ("latest", concept, within if plain_limit else None)
+    if plain_limit and key in facts.memo:
+        kept: tuple[Any, Any, Any] = facts.memo[key]
+        return kept
     found = facts.observations.latest(concept)
     unknown = found.state != 1
     if within is not None:
         unknown |= found.recorded & (found.when.first < facts.as_of - within)
     low, high = np.where(unknown, np.nan, found.low), np.where(unknown, np.nan, found.high)
-    return low, high, (found.state == 3) | (~unknown & ~found.spanned)
+    answer = low, high, (found.state == 3) | (~unknown & ~found.spanned)
+    if plain_limit:
+        facts.memo[key] = answer
+    return answer
 
 
 def _lasting(prop: str, facts: Facts, at: Any) -> tuple[Any, Any]:
@@ -230,21 +251,40 @@ def _lasting(prop: str, facts: Facts, at: Any) -> tuple[Any, Any]:
     return low * SECONDS, high * SECONDS
 
 
-def _treatment_time(leaf: OrderNumberLeaf, facts: Facts, at: Any) -> Truths:
-    """Plain for the only order of an ingredient that has a whole start date; else judged alone."""
+def _treatment_time(facts: Facts, at: Any) -> tuple[Any, Any]:
+    """As `_treated`, worked out once an order."""
     import numpy as np
 
-    orders = facts.orders
-    others = np.flatnonzero(~orders.is_one_of(orders.status, REMOVED))
-    several = _shares(facts, at, others) > 0
-    low, high = _lasting("since_start", facts, at)
-    removed = orders.removed[at]
-    closed = facts.completeness("orders")[orders.rows[at]] == 0
-    unknown = np.isnan(low)
-    high = np.where(closed, high, np.nan)
-    truth = compare_span(low, high, leaf.target)
-    truth[unknown] = 1
-    return alone(truth, several | removed, "treatment_time")
+    count = len(facts.orders.rows)
+    if "treated" not in facts.memo:
+        facts.memo["treated"] = np.zeros(count, np.bool_), np.empty(count), np.empty(count)
+    done, low, high = facts.memo["treated"]
+    fresh = distinct(at[~done[at]])
+    if len(fresh):
+        low[fresh], high[fresh] = _treated(facts, fresh)
+        done[fresh] = True
+    return low[at], high[at]
+
+
+def _treated(facts: Facts, at: Any) -> tuple[Any, Any]:
+    """Lowest and highest seconds since the first order of an ingredient by one route.
+
+    NaN in the lowest where no start is recorded, in the highest where an earlier one may be missing.
+    """
+    import numpy as np
+
+    one, other = sharing(facts, at, "kept")
+    alike = same_route(facts, at[one], other) > 0
+    one, other = one[alike], other[alike]
+    least, most = _lasting("since_start", facts, other)
+    dated = ~np.isnan(least)
+    low, high = np.full(len(at), -np.inf), np.full(len(at), -np.inf)
+    np.maximum.at(low, one[dated], least[dated])
+    np.maximum.at(high, one[dated], most[dated])
+    low[np.isneginf(low)] = np.nan
+    high[one[~dated]] = np.nan
+    high[(facts.completeness("orders")[facts.orders.rows[at]] != 0) | np.isnan(low)] = np.nan
+    return low, high
 
 
 def indication(leaf: IndicationLeaf, facts: Facts, frame: Frame) -> Truths:
@@ -252,37 +292,36 @@ def indication(leaf: IndicationLeaf, facts: Facts, frame: Frame) -> Truths:
     import numpy as np
 
     at = frame.orders(leaf.which)
-    held = lists(field(facts.orders.items, "indication"))
-    some = held.lengths[at] > 0
-    if not some.any():
-        return plain(np.ones(len(at), np.int8), "indication")
-    given, matches = _indications(facts, held)
-    wanted = frozenset(leaf.sets)
-    # 4 in a set, 2 may be or is not recognised, 1 is something else
-    table = np.array(
-        [4 if m.sets & wanted else 2 if m.possible & wanted or not m.recognised else 1 for m in matches],
-        np.int8,
-    )
-    said = np.zeros(len(facts.orders.rows), np.int8)
-    np.bitwise_or.at(said, held.rows, table[given])
-    found = said[at]
-    truth = np.where(found >= 4, 2, np.where((found == 1), 0, 1)).astype(np.int8)
+    held, given, matches = _indications(facts)
+    which, said = held.of(at)
+    truth = np.ones(len(at), np.int8)
+    if len(which):
+        wanted = frozenset(leaf.sets)
+        # 4 in a set, 2 may be or is not recognised, 1 is something else
+        table = np.array(
+            [4 if m.sets & wanted else 2 if m.possible & wanted or not m.recognised else 1 for m in matches],
+            np.int8,
+        )
+        found = np.zeros(len(at), np.int8)
+        np.bitwise_or.at(found, which, table[given[said]])
+        truth = np.where(found >= 4, 2, np.where((found == 1), 0, 1)).astype(np.int8)
     indicated = plain(truth, "indication")
     return indicated.negated() if leaf.negated else indicated
 
 
-def _indications(facts: Facts, held: Lists) -> tuple[Any, list[ConditionMatch]]:
-    """The concept of each recorded indication, and the value sets of each concept."""
+def _indications(facts: Facts) -> tuple[Lists, Any, list[ConditionMatch]]:
+    """The recorded indications, the concept of each, and the value sets of each concept."""
     if "indications" not in facts.memo:
+        held = lists(field(facts.orders.items, "indication"))
         coded, text = Coded(field(held.items, "codes")), words(field(held.items, "text"))
         each = combined(held.count, (coded.codes, coded.width), (text.codes, text.width))
         texts = text.texts()
+        said = [texts[code] for code in text.codes[each.first].tolist()]
         matches = [
-            facts.known.concepts.condition((coded.at(place), texts[text.codes[place]]))
-            for place in each.first.tolist()
+            facts.known.concepts.condition(key) for key in zip(coded.at(each.first), said, strict=True)
         ]
-        facts.memo["indications"] = each.codes, matches
-    found: tuple[Any, list[ConditionMatch]] = facts.memo["indications"]
+        facts.memo["indications"] = held, each.codes, matches
+    found: tuple[Lists, Any, list[ConditionMatch]] = facts.memo["indications"]
     return found
 
 
@@ -292,19 +331,23 @@ def known_of_order(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:
 
     prop, at = leaf.fact.removeprefix("order."), frame.first
     orders = facts.orders
-    if prop in AMOUNTS:
+    if prop in (*AMOUNTS, "as_needed", "max_per_day", "rate"):
         return by_amounts(leaf, facts, at)
     if prop in ("route", "form"):
-        table = [getattr(view, prop) is not None for view in orders.products.views]
-        held = np.array(table, np.bool_)[orders.products.codes[at]]
+        held = _words_of(prop, facts)[1][orders.products.codes[at]] >= 0
     elif prop == "status":
-        held = orders.status.codes[at] >= 0
+        stated = [text not in (None, "unknown") for text in orders.status.texts()]
+        held = np.array(stated, np.bool_)[orders.status.codes[at]]
+    elif prop == "tapered":
+        held = _flags(prop, facts, at) >= 0
     elif prop in ("start", "stop"):
         held = (orders.start if prop == "start" else orders.stop).known[at]
     elif prop == "indication":
-        held = lists(field(orders.items, "indication")).lengths[at] > 0
+        held = _indications(facts)[0].lengths[at] > 0
     elif prop in ("since_start", "since_stop", "duration"):
         held = ~np.isnan(_lasting(prop, facts, at)[0])
+    elif prop == "treatment_time":
+        held = ~np.isnan(_treatment_time(facts, at)[1])
     else:
         return undecided(len(at))
     found = plain(np.where(held, 2, 0))

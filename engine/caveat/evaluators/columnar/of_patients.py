@@ -5,36 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from caveat.compile.nodes import KnownLeaf, NumberLeaf
-from caveat.dates import When
 from caveat.evaluators.columnar.arrays import valid
+from caveat.evaluators.columnar.derived import derived
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.columnar.of_orders import SECONDS, current_weight, latest_number
+from caveat.evaluators.columnar.measured import Values
+from caveat.evaluators.columnar.of_orders import SECONDS, latest_number
 from caveat.evaluators.columnar.ranges import compare, compare_span
+from caveat.evaluators.columnar.said import lived
 from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
+from caveat.facts import gestation
 from caveat.facts.catalog import PATIENT_NUMBERS
-from caveat.facts.chart import Chart
-from caveat.facts.numbers import number
-from caveat.facts.patient import Patient
 from caveat.intervals import Interval, inside
 from caveat.units import parse_unit
 
 YEAR = float(parse_unit("a").factor)
-KILOGRAM = float(parse_unit("kg").factor)
-MG_DL = float(parse_unit("mg/dL").factor)
-ML_MIN = float(parse_unit("mL/min").factor)
-OLDEST = 139
-"""Completed years past which a clearance is judged alone."""
-
-INPUTS = {
-    "egfr": ("egfr", "serum_creatinine"),
-    "bmi": ("bmi", "weight", "height"),
-    "bsa": ("weight", "height"),
-    "ideal_weight": ("height",),
-    "adjusted_weight": ("height", "weight"),
-    "qtc": ("qtc_interval", "qt_interval", "heart_rate"),
-    "qtc_bazett": ("qt_interval", "heart_rate"),
-}
-"""Derived numbers that are not known at all without any of these."""
 
 
 def number_leaf(leaf: NumberLeaf, facts: Facts, frame: Frame) -> Truths:
@@ -44,8 +28,6 @@ def number_leaf(leaf: NumberLeaf, facts: Facts, frame: Frame) -> Truths:
 
 
 def _number(leaf: NumberLeaf, facts: Facts, frame: Frame) -> Truths:
-    import numpy as np
-
     fact, rows = leaf.fact, frame.rows
     if fact == "age":
         return _age(leaf, facts, rows)
@@ -53,16 +35,10 @@ def _number(leaf: NumberLeaf, facts: Facts, frame: Frame) -> Truths:
         low, high, _ = _pump(facts)
         return plain(compare_span(low[rows], high[rows], leaf.target), fact)
     if fact == "gestation":
-        column = facts.batch.column("gestation")
-        return alone(np.ones(len(rows), np.int8), valid(column)[rows], fact)
-    if fact == "creatinine_clearance":
-        if leaf.pick != "latest":
-            return undecided(len(rows))
-        low, high, hard, _ = clearance(facts, leaf.within, leaf.using)
-        truth, close = compare(low[rows], high[rows], leaf.target)
-        return alone(truth, hard[rows] | close, fact)
-    if fact in INPUTS:
-        return alone(np.ones(len(rows), np.int8), _any_recorded(facts, INPUTS[fact])[rows], fact)
+        return _gestation(leaf, facts).at(rows)
+    number = derived(fact, facts, leaf.within, leaf.using)
+    if number is not None:
+        return number.within(leaf.target, rows, fact)
     if fact in PATIENT_NUMBERS and PATIENT_NUMBERS[fact].derived:
         return undecided(len(rows))
     concepts = facts.known.terminology.tables.observations
@@ -76,52 +52,97 @@ def _number(leaf: NumberLeaf, facts: Facts, frame: Frame) -> Truths:
     return _latest(leaf, facts, rows)
 
 
+def _gestation(leaf: NumberLeaf, facts: Facts) -> Truths:
+    import numpy as np
+
+    truth = np.ones(facts.count, np.int8)
+    said = facts.stated("gestation", "wk")
+    if said is not None:
+        truth[said.rows] = said.inside(leaf.target)
+    return alone(truth, _counted_on(facts), "gestation")
+
+
+def _counted_on(facts: Facts) -> Any:
+    """Where a length of pregnancy is counted on from what was recorded earlier."""
+    import numpy as np
+
+    if "counted on" not in facts.memo:
+        found = np.zeros(facts.count, np.bool_)
+        for concept in gestation.INPUTS:
+            found |= facts.observations.latest(concept).recorded
+        conditions = facts.conditions
+        weeks = [any(gestation.week(*code[:2]) for code in codes) for codes, _ in conditions.keys]
+        if any(weeks):
+            found[conditions.rows[np.array(weeks, np.bool_)[conditions.concepts.codes]]] = True
+        facts.memo["counted on"] = found & ~valid(facts.batch.column("gestation"))
+    return facts.memo["counted on"]
+
+
 def _latest(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
     import numpy as np
 
     found = facts.observations.latest(leaf.fact)
     low, high, _ = latest_number(facts, leaf.fact, leaf.within)
     truth, close = compare(low[rows], high[rows], leaf.target)
-    odd = (close | ~found.plain[rows]) & ~np.isnan(low[rows])
-    several = odd & found.several[rows]
-    scales = facts.known.scales
-    for place in np.flatnonzero(odd & ~several).tolist():
-        quantity = found.values.quantity(int(found.entry[rows[place]]))
-        interval = None if quantity is None else scales.interval(leaf.fact, quantity)
+    # what is not one number, or lies at a limit, is told exactly
+    odd = np.flatnonzero((close | ~found.plain[rows]) & ~np.isnan(low[rows]))
+    for place in odd.tolist():
+        interval = facts.observations.exactly(leaf.fact, int(rows[place]))
         truth[place] = 1 if interval is None else inside(interval, leaf.target)
-    return alone(truth, (found.state == 3)[rows] | several, leaf.fact)
+    return alone(truth, (found.state == 3)[rows], leaf.fact)
 
 
 def _extreme(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
-    """The lowest or highest value; plain where every value is."""
+    """The lowest or highest value; told exactly where one is not plain, or lies at a limit."""
     import numpy as np
 
     values = facts.observations.values(leaf.fact)
     lowest = leaf.pick == "lowest"
     best = np.full(facts.count, np.inf if lowest else -np.inf)
-    hard = np.zeros(facts.count, np.bool_)
+    odd = np.zeros(facts.count, np.bool_)
     taken = values.usable & values.plain
-    if leaf.within is not None:
-        limit = facts.as_of - leaf.within
-        old = values.when.known & (values.when.last < limit)
+    limit = None if leaf.within is None else facts.as_of - leaf.within
+    kept = np.ones(len(taken), np.bool_)
+    if limit is not None:
+        kept = ~(values.when.known & (values.when.last < limit))
         taken &= values.when.first >= limit
-        hard[values.rows[~taken & ~old]] = True
-    else:
-        hard[values.rows[~taken]] = True
+    odd[values.rows[~taken & kept]] = True
     join = np.minimum if lowest else np.maximum
     join.at(best, values.rows[taken], values.base[taken])
     best[~np.isfinite(best)] = np.nan
     truth, close = compare(best[rows], best[rows], leaf.target)
-    return alone(truth, hard[rows] | close, leaf.fact)
+    asked = odd[rows] | close
+    if asked.any():
+        wanted = np.zeros(facts.count, np.bool_)
+        wanted[rows[asked]] = True
+        entries: dict[int, list[int]] = {}
+        for place in np.flatnonzero(wanted[values.rows] & kept).tolist():
+            entries.setdefault(int(values.rows[place]), []).append(place)
+        told = {row: _exact_extreme(leaf, facts, values, places) for row, places in entries.items()}
+        truth[asked] = [told.get(row, 1) for row in rows[asked].tolist()]
+    return plain(truth, leaf.fact)
 
 
-def _any_recorded(facts: Facts, concepts: tuple[str, ...]) -> Any:
-    import numpy as np
-
-    found = np.zeros(facts.count, np.bool_)
-    for concept in concepts:
-        found |= facts.observations.latest(concept).recorded
-    return found
+def _exact_extreme(leaf: NumberLeaf, facts: Facts, values: Values, places: list[int]) -> int:
+    """As `caveat.facts.observed.extreme` has it, of values none of which is certainly too old."""
+    limit = None if leaf.within is None else facts.as_of - leaf.within
+    usable, missing = [], False
+    for place in places:
+        quantity = values.quantity(place)
+        held = None if quantity is None else facts.known.scales.interval(leaf.fact, quantity)
+        if held is None or (limit is not None and values.when.first[place] < limit):
+            missing = True
+        else:
+            usable.append(held)
+    if not usable:
+        return 1
+    lows, highs = [one.low for one in usable], [one.high for one in usable]
+    least, most = [end for end in lows if end is not None], [end for end in highs if end is not None]
+    if leaf.pick == "lowest":
+        low = None if len(least) < len(lows) or missing else min(least)
+        return int(inside(Interval(low, min(most, default=None)), leaf.target))
+    high = None if len(most) < len(highs) or missing else max(most)
+    return int(inside(Interval(max(least, default=None), high), leaf.target))
 
 
 def _age(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
@@ -132,27 +153,25 @@ def _age(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
         known = years[rows] >= 0
         low, high = np.where(known, years[rows] * YEAR, np.nan), most[rows] * YEAR
         return alone(compare_span(low, high, leaf.target), hard[rows], "age")
-    known = years[rows] >= 0
+    if ("age", leaf) not in facts.memo:
+        facts.memo["age", leaf] = _age_in(leaf, facts)
+    found: Truths = facts.memo["age", leaf]
+    return found.at(rows)
+
+
+def _age_in(leaf: NumberLeaf, facts: Facts) -> Truths:
+    """Age in months or days, each date of birth and each stated age judged once."""
+    import numpy as np
+
+    hard, truth = facts.years[2], np.ones(facts.count, np.int8)
     birth = facts.birth
-    exact = birth.exact[rows] & known & ~hard[rows]
-    truth = np.ones(len(rows), np.int8)
-    born, inverse = np.unique(birth.first[rows[exact]], return_inverse=True)
-    table = [_lived(facts, int(day), leaf.unit, leaf.target) for day in born]
-    truth[exact] = np.array(table, np.int8)[inverse]
-    return alone(truth, hard[rows] | (known & ~exact), "age")
-
-
-def _lived(facts: Facts, born: int, unit: str, target: Interval) -> int:
-    import datetime as dt
-
-    key = ("lived", born, unit)
-    if key not in facts.memo:
-        when = When(dt.date.fromordinal(born).isoformat(), born, born)
-        patient = Patient.model_construct(id="", birth_date=when)
-        chart = Chart(patient, facts.known.terminology, as_of=facts.as_of)
-        facts.memo[key] = number(chart, "age", unit).interval
-    interval = facts.memo[key]
-    return 1 if interval is None else int(inside(interval, target))
+    born = np.flatnonzero(birth.known & ~hard)
+    terminology = facts.known.terminology
+    ages = [lived(born, birth.first[born], birth.last[born], leaf.unit, terminology, facts.as_of)]
+    said = facts.stated("age", leaf.unit)
+    for one in ages if said is None else [*ages, said]:
+        truth[one.rows] = one.inside(leaf.target)
+    return alone(truth, hard, "age")
 
 
 def _pump(facts: Facts) -> tuple[Any, Any, Any]:
@@ -178,75 +197,6 @@ def _since(facts: Facts, concept: str) -> tuple[Any, Any, Any]:
     return low, high, found.state == 3
 
 
-def clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any, Any, Any, Any]:
-    """Creatinine clearance in base units, least and most, NaN where unknown; where it is not plain.
-
-    As `caveat.facts.derived.creatinine_clearance` has it: measured, else Cockcroft-Gault. The last
-    array says where it is known with nothing missing.
-    """
-    key = ("clearance", within, using)
-    if key not in facts.memo:
-        facts.memo[key] = _clearance(facts, within, using)
-    found: tuple[Any, Any, Any, Any] = facts.memo[key]
-    return found
-
-
-def _clearance(facts: Facts, within: int | None, using: str | None) -> tuple[Any, Any, Any, Any]:
-    import numpy as np
-
-    own = facts.observations.latest("creatinine_clearance")
-    measured, given = own.recorded, facts.observations.latest("serum_creatinine").recorded
-    low, high, rough = latest_number(facts, "creatinine_clearance", within)
-    # a measured value without a usable number stays unknown; one that is too old may be estimated
-    stale = own.state == 1
-    if within is not None:
-        stale = stale & (own.when.first < facts.as_of - within)
-    else:
-        stale = np.zeros(facts.count, np.bool_)
-    hard = measured & rough & ~stale
-    later = measured & given & ~stale & (own.state == 1) & _newer(facts)
-    estimate = given & (~measured | stale | later)
-    complete = ~np.isnan(low)
-    if not estimate.any():
-        return low, high, hard, complete
-    years, most, unsure = facts.years
-    sex = facts.word("sex", ("male", "female"))
-    least, largest, rough_creatinine = latest_number(facts, "serum_creatinine", within)
-    light, heavy, rough_weight = current_weight(facts)
-    odd = unsure | (most > OLDEST) | rough_creatinine | rough_weight
-    if using not in (None, "actual"):
-        odd = np.ones(facts.count, np.bool_)
-    hard |= estimate & odd
-    unit = (1 / KILOGRAM) / 72 * MG_DL * ML_MIN
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lowest = (140 - most) * light / largest * unit * np.where(sex == 0, 1.0, 0.85)
-        highest = (140 - years) * heavy / least * unit * np.where(sex == 1, 0.85, 1.0)
-    # an end that is open above makes the other one 0 or open
-    measured_all = ~np.isnan(least) & ~np.isnan(light)
-    lowest = np.where(measured_all & np.isnan(lowest), 0.0, lowest)
-    highest = np.where(np.isfinite(highest), highest, np.nan)
-    # the formula is for adults: an age that may be under 18 gives nothing
-    child = years < 18
-    # an estimate that cannot be had leaves an older measured value standing
-    taken = estimate & ~odd & ~(later & (child | np.isnan(lowest)))
-    low = np.where(taken, np.where(child, np.nan, lowest), low)
-    high = np.where(taken, np.where(child, np.nan, highest), high)
-    return low, high, hard, np.where(taken, ~np.isnan(low) & (sex >= 0), complete)
-
-
-def _newer(facts: Facts) -> Any:
-    """Whether the latest creatinine is certainly of a later day than the latest measured clearance."""
-    import numpy as np
-
-    days = []
-    for concept, last in (("serum_creatinine", False), ("creatinine_clearance", True)):
-        values = facts.observations.values(concept)
-        found = np.zeros(facts.count, np.int32)
-        np.maximum.at(found, values.rows, values.when.last if last else values.when.first)
-        days.append(found)
-    return (days[0] > days[1]) & (days[0] > 0) & (days[1] > 0)
-
-
 def known_number(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:
     """A number of the patient is known, with nothing missing."""
     import numpy as np
@@ -270,17 +220,16 @@ def _known(fact: str, facts: Facts) -> tuple[Any, Any] | None:
     if fact == "pump_refill_age":
         return _pump(facts)[2], never
     if fact == "gestation":
-        return never, valid(facts.batch.column("gestation"))
-    if fact == "creatinine_clearance":
-        _, _, hard, complete = clearance(facts, None, None)
-        return complete, hard
+        said = facts.stated(fact, "wk")
+        if said is not None:
+            never[said.rows] = said.known
+        return never, _counted_on(facts)
     if fact == "child_pugh_stated":
         stated = valid(facts.batch.column("child_pugh"))
         return stated | facts.observations.latest("child_pugh_score").recorded, never
-    if fact == "egfr":
-        return _known_egfr(facts)
-    if fact in INPUTS:
-        return never, _any_recorded(facts, INPUTS[fact])
+    number = derived(fact, facts, None)
+    if number is not None:
+        return number.complete, number.hard
     if fact in PATIENT_NUMBERS and PATIENT_NUMBERS[fact].derived:
         return None
     concepts = facts.known.terminology.tables.observations
@@ -291,24 +240,3 @@ def _known(fact: str, facts: Facts) -> tuple[Any, Any] | None:
         low, _, hard = _since(facts, fact[:-4])
         return ~np.isnan(low), hard
     return None
-
-
-def _known_egfr(facts: Facts) -> tuple[Any, Any]:
-    """Measured, else computable: from creatinine, age and sex in an adult; in a child judged alone."""
-    import numpy as np
-
-    measured, given = facts.observations.latest("egfr"), facts.observations.latest("serum_creatinine")
-    years, most, unsure = facts.years
-    sex = facts.word("sex", ("male", "female"))
-    estimate = given.recorded & ~measured.recorded
-    usable = (given.state == 1) & (years >= 18) & (sex >= 0)
-    odd = (
-        unsure
-        | (given.state == 3)
-        | ((given.state == 1) & ~given.plain)
-        | (given.several & (given.low != given.high))
-    )
-    odd |= (years >= 0) & (years < 18) & (most >= 1) & facts.observations.latest("height").recorded
-    odd |= most > OLDEST
-    hard = (measured.state == 3) | (estimate & odd)
-    return np.where(estimate, usable, measured.state == 1), hard

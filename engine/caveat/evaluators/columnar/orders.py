@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from caveat.evaluators.columnar.arrays import (
-    Dense,
     Lists,
     Words,
     combined,
     field,
-    flags,
-    floats,
+    joined,
     lists,
     sequences,
     words,
 )
+from caveat.evaluators.columnar.catalogue import Catalogue, Products
 from caveat.evaluators.columnar.days import Days, days
-from caveat.facts.clinical import Order
-from caveat.facts.identify import ENTRY_LOOK_BACK, OrderView, Selection, identify
+from caveat.facts.identify import ENTRY_LOOK_BACK, Selection
 from caveat.terminology.codes import Code
-from caveat.terminology.concepts import Terminology
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,107 +27,11 @@ if TYPE_CHECKING:
 
     from caveat.evaluators.columnar.arrays import Bools, Ints, Longs
 
-QUANTITIES = ("strength", "dose", "frequency", "max_per_day", "rate", "daily_dose")
 REMOVED = ("entered-in-error", "cancelled")
 ENDED = ("completed", "stopped", "cancelled")
+Written = tuple[tuple[str, str, str], ...]
+"""Codes as plain words: system, code and display of each."""
 CARRIED_OUT = ("administration", "dispense")
-MOST_KEPT = 100_000
-"""Products kept recognised from one batch to the next."""
-
-ProductKey = tuple[str | None, int, int, str | None, str | None]
-"""Text, code list, ingredient list (as the catalogue numbers them), route and form as written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """What an order of some words, codes, route and form is of; `first` is -1 when it is of nothing known."""
-
-    view: OrderView
-    codes: tuple[Code, ...]
-    named: tuple[str, ...] | None
-    first: int
-    several: bool
-    unrecognised: bool
-    conflicting: bool
-    name: str
-
-
-class Catalogue:
-    """Products recognised so far, each once; a cache of what names mean, not of any record."""
-
-    def __init__(self, terminology: Terminology) -> None:
-        self.terminology = terminology
-        self.names: list[str] = sorted(terminology.tables.ingredients)
-        self.number = {name: index for index, name in enumerate(self.names)}
-        self._blank = Order.model_construct(id="")
-        self._products: dict[ProductKey, Product] = {}
-        self._code_lists: dict[tuple[Code, ...], int] = {}
-        self._name_lists: dict[tuple[str, ...] | None, int] = {}
-
-    def code_list(self, codes: tuple[Code, ...]) -> int:
-        """The number of a list of codes."""
-        return self._code_lists.setdefault(codes, len(self._code_lists))
-
-    def name_list(self, names: tuple[str, ...] | None) -> int:
-        """The number of a list of ingredient names."""
-        return self._name_lists.setdefault(names, len(self._name_lists))
-
-    def trim(self) -> None:
-        """Forget what was met when it is too much; between batches only."""
-        if max(len(self._products), len(self._code_lists), len(self._name_lists)) >= MOST_KEPT:
-            self._products.clear()
-            self._code_lists.clear()
-            self._name_lists.clear()
-
-    def products(
-        self,
-        keys: list[ProductKey],
-        code_lists: dict[int, tuple[Code, ...]],
-        name_lists: dict[int, tuple[str, ...] | None],
-    ) -> list[Product]:
-        """What orders of these words, codes, routes and forms are of."""
-        kept = self._products
-        found = [kept.get(key) for key in keys]
-        for place, product in enumerate(found):
-            if product is None:
-                key = keys[place]
-                found[place] = kept[key] = self._read(key, code_lists[key[1]], name_lists[key[2]])
-        return found  # type: ignore[return-value]
-
-    def _read(self, key: ProductKey, codes: tuple[Code, ...], named: tuple[str, ...] | None) -> Product:
-        text, _, _, route, form = key
-        said = {"text": text, "codes": codes, "ingredients": named, "route": route, "form": form}
-        view = identify(self._blank.model_copy(update=said), self.terminology, 1, "active")
-        first = self.number[view.ingredients[0]] if view.ingredients else -1
-        resolution = view.resolution
-        return Product(
-            view,
-            codes,
-            named,
-            first,
-            len(view.ingredients) > 1,
-            bool(resolution.unrecognised),
-            bool(resolution.conflict),
-            view.name,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Products:
-    """The distinct products of a batch; `codes` is the product of each order.
-
-    `first` is the number of the only or first ingredient (-1 when there is none), `several` says
-    which products have more than one.
-    """
-
-    codes: Ints
-    keys: list[ProductKey]
-    each: list[Product]
-    views: list[OrderView]
-    first: Ints
-    several: Bools
-    unrecognised: Bools
-    conflicting: Bools
 
 
 class Orders:
@@ -217,6 +117,25 @@ class Orders:
         return found
 
     @cached_property
+    def counted(self) -> Bools:
+        """Current orders as counts take them: see `caveat.facts.identify.counted`."""
+        import numpy as np
+
+        carried = np.flatnonzero(self.carried_out & self.current)
+        if not len(carried):
+            return self.current
+        ordered = np.flatnonzero(self.current & ~self.carried_out)
+        one, other = joined(self.rows[ordered], self.rows[carried])
+        products = self.products
+        first, second = products.codes[carried[one]], products.codes[ordered[other]]
+        same = (products.sets[first] == products.sets[second]) & (products.sets[first] >= 0)
+        routes, others = products.routes[first], products.routes[second]
+        same &= (routes == others) | (routes < 0) | (others < 0)
+        found = self.current.copy()
+        found[carried[one[same]]] = False
+        return found
+
+    @cached_property
     def ended(self) -> Bools:
         """`caveat.facts.identify.has_ended` of each order that is not current."""
         found: Bools = ~self.current & ~self.removed & (self.closed | self.over)
@@ -247,8 +166,6 @@ class Orders:
     @cached_property
     def products(self) -> Products:
         """What each order is of."""
-        import numpy as np
-
         text, route, form = self.words("text"), self.words("route"), self.words("form")
         coded = Coded(field(self.items, "codes"))
         named = lists(field(self.items, "ingredients"))
@@ -267,43 +184,73 @@ class Orders:
         code_lists = _numbered(coded.codes, found.first, coded.at, catalogue.code_list)
         spellings = names.texts()
 
-        def names_at(place: int) -> tuple[str, ...] | None:
-            low, high = int(named.starts[place]), int(named.starts[place + 1])
-            written = tuple([str(spellings[code]) for code in names.codes[low:high].tolist()])
-            return written if named.known[place] else None
+        def names_at(places: Any) -> list[tuple[str, ...] | None]:
+            return [
+                tuple([str(spellings[code]) for code in names.codes[low:high].tolist()]) if there else None
+                for low, high, there in zip(
+                    named.starts[places].tolist(),
+                    named.starts[places + 1].tolist(),
+                    named.known[places].tolist(),
+                    strict=True,
+                )
+            ]
 
         # an empty list and none have the same code, and neither names anything
         name_lists = _numbered(spelled, found.first, names_at, catalogue.name_list)
         texts, routes, forms = text.texts(), route.texts(), form.texts()
         keys = [
-            (texts[t], code_lists[0][c], name_lists[0][n], routes[r], forms[f])
+            (texts[t], c, n, routes[r], forms[f])
             for t, c, n, r, f in zip(
-                *(codes[found.first].tolist() for codes in (text.codes, coded.codes, spelled)),
-                *(codes[found.first].tolist() for codes in (route.codes, form.codes)),
+                text.codes[found.first].tolist(),
+                code_lists.tolist(),
+                name_lists.tolist(),
+                route.codes[found.first].tolist(),
+                form.codes[found.first].tolist(),
                 strict=True,
             )
         ]
-        each = catalogue.products(keys, code_lists[1], name_lists[1])
-        views = [product.view for product in each]
-        return Products(
-            found.codes,
-            keys,
-            each,
-            views,
-            np.array([product.first for product in each], np.int32),
-            np.array([product.several for product in each], np.bool_),
-            np.array([product.unrecognised for product in each], np.bool_),
-            np.array([product.conflicting for product in each], np.bool_),
-        )
 
-    @cached_property
-    def quantity_codes(self) -> Dense:
-        """Combinations of product, amounts, frequency and "as needed"."""
-        parts = [(self.products.codes, len(self.products.keys))]
-        for name in QUANTITIES:
-            parts.append(quantity_codes(field(self.items, name)))
-        parts.append((flags(field(self.items, "as_needed")), 3))
-        return combined(len(self.rows), *parts)
+        def named_by(index: int) -> tuple[tuple[Code, ...], tuple[str, ...] | None]:
+            place = found.first[index : index + 1]
+            return codes_of(coded.at(place)[0]), names_at(place)[0]
+
+        return catalogue.products(found.codes, keys, named_by)
+
+    def ingredients(self, places: Any) -> tuple[Longs, Ints]:
+        """The ingredients of some orders, each by its number, with the place in `places` of who holds it."""
+        import numpy as np
+
+        products = self.products
+        codes = products.codes[places]
+        low, times, names = products.start[codes], products.lengths[codes], products.first[codes]
+        odd = np.flatnonzero(times != 1)
+        if not len(odd):
+            return np.arange(len(codes)), names
+        which, names = np.repeat(np.arange(len(codes)), times), np.repeat(names, times)
+        # only of a product of several is any but the first looked up
+        begin = odd + np.cumsum(times[odd] - 1) - (times[odd] - 1)
+        for step in range(1, int(times[odd].max(initial=0))):
+            more = times[odd] > step
+            names[begin[more] + step] = products.held[low[odd[more]] + step]
+        return which, names
+
+    def share(self, one: Any, other: Any) -> Bools:
+        """Whether two orders of each pair have an ingredient in common."""
+        import numpy as np
+
+        products = self.products
+        first, second = products.codes[one], products.codes[other]
+        found: Bools = (products.first[first] == products.first[second]) & (products.first[first] >= 0)
+        mixed = np.flatnonzero((products.several[first] | products.several[second]) & ~found)
+        if len(mixed):
+            width = len(self.catalogue.names)
+            which, names = self.ingredients(one[mixed])
+            others, same = self.ingredients(other[mixed])
+            keys, able = which * width + names, np.sort(others * width + same)
+            if len(able):
+                places = np.minimum(np.searchsorted(able, keys), len(able) - 1)
+                found[mixed[which[able[places] == keys]]] = True
+        return found
 
 
 class Coded:
@@ -323,65 +270,48 @@ class Coded:
         self.codes, self.width = sequences(self._each.codes, self._each.count + 1, self.lists)
 
     @cached_property
-    def _objects(self) -> list[Code]:
-        systems, numbers, displays = self._systems.texts(), self._numbers.texts(), self._displays.texts()
+    def _triples(self) -> list[tuple[str, str, str]]:
+        systems, numbers, displays = (
+            [text or "" for text in found.texts()] for found in (self._systems, self._numbers, self._displays)
+        )
+        first = self._each.first
         return [
-            Code(
-                systems[self._systems.codes[place]] or "",
-                numbers[self._numbers.codes[place]] or "",
-                displays[self._displays.codes[place]] or "",
+            (systems[s], numbers[n], displays[d])
+            for s, n, d in zip(
+                self._systems.codes[first].tolist(),
+                self._numbers.codes[first].tolist(),
+                self._displays.codes[first].tolist(),
+                strict=True,
             )
-            for place in self._each.first.tolist()
         ]
 
-    def at(self, place: int) -> tuple[Code, ...]:
-        """The codes of one entry."""
-        low, high = int(self.lists.starts[place]), int(self.lists.starts[place + 1])
-        if low == high:
-            return ()
-        objects = self._objects
-        return tuple([objects[code] for code in self._each.codes[low:high].tolist()])
+    def at(self, places: Any) -> list[Written]:
+        """The codes of some entries."""
+        triples = self._triples
+        codes = self._each.codes
+        starts = self.lists.starts
+        return [
+            ()
+            if low == high
+            else (triples[codes[low]],)
+            if high == low + 1
+            else tuple([triples[code] for code in codes[low:high].tolist()])
+            for low, high in zip(starts[places].tolist(), starts[places + 1].tolist(), strict=True)
+        ]
+
+
+def codes_of(written: Written) -> tuple[Code, ...]:
+    """Codes that are given by system, code and display."""
+    return tuple([Code(*triple) for triple in written])
 
 
 def _numbered(
-    codes: Ints, places: Longs, at: Callable[[int], Any], number: Callable[[Any], int]
-) -> tuple[dict[int, int], dict[int, Any]]:
-    """The number of each distinct code that occurs at `places`, and what each number stands for."""
+    codes: Ints, places: Longs, at: Callable[[Any], list[Any]], number: Callable[[Any], int]
+) -> Ints:
+    """The number of what each of `places` has, by its code; `at` says what some places have."""
     import numpy as np
 
-    distinct, first = np.unique(codes[places], return_index=True)
-    numbers, meant = {}, {}
-    for code, place in zip(distinct.tolist(), places[first].tolist(), strict=True):
-        value = at(place)
-        numbers[code] = number(value)
-        meant[numbers[code]] = value
-    return numbers, meant
-
-
-def quantity_codes(column: Any) -> tuple[Ints, int]:
-    """One number for each distinct quantity of a column, -1 for none; and how many, none included."""
-    import numpy as np
-
-    if column.null_count == len(column):
-        return np.full(len(column), -1, np.int32), 1
-    value, upper = floats(field(column, "value")), floats(field(column, "upper"))
-    unit, comparator = words(field(column, "unit")), words(field(column, "comparator"))
-    parts = [number_codes(value), (unit.codes, unit.width)]
-    if not comparator.is_empty:
-        parts.append((comparator.codes, comparator.width))
-    if not np.isnan(upper).all():
-        parts.append(number_codes(upper))
-    found = combined(len(column), *parts)
-    codes = found.codes.copy()
-    codes[np.isnan(value)] = -1
-    return codes, found.count + 1
-
-
-def number_codes(values: Any) -> tuple[Ints, int]:
-    """Numbers as codes, NaN as -1."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    encoded = pc.dictionary_encode(pa.array(values, from_pandas=True))
-    found = Words(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False), encoded.dictionary)
-    return found.codes, found.width
+    chosen = codes[places]
+    distinct, first, inverse = np.unique(chosen, return_index=True, return_inverse=True)
+    numbers = [number(value) for value in at(places[first])]
+    return np.array(numbers, np.int32)[inverse] if len(distinct) else np.zeros(0, np.int32)

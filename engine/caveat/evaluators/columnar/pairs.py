@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.compile.nodes import Always
 from caveat.compile.program import CompiledRule
-from caveat.evaluators.columnar.orders import Catalogue, Orders
+from caveat.evaluators.columnar.catalogue import Catalogue
+from caveat.evaluators.columnar.orders import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,10 @@ class PairTable:
         each: list[Any] = []
         for index, rule in rules:
             when = rule.when
-            self.plain[index] = isinstance(when, Always) and not when.negated and not rule.unless
+            if rule.share == "ingredient":
+                continue  # found by the ingredient they share: see `sharing`
+            plain = isinstance(when, Always) and not when.negated and not rule.unless
+            self.plain[index] = plain and not rule.share
             first = np.array([number[name] for name in rule.first if name in number], np.int32)
             second = np.array([number[name] for name in rule.second if name in number], np.int32)
             ones.append(np.repeat(first, len(second)))
@@ -89,6 +93,8 @@ class PairTable:
         self.starts = np.append(starts, len(keys))
         self.cell = np.zeros(max(self.width * self.width, 1), np.int32)
         self.cell[cells] = np.arange(1, len(cells) + 1, dtype=np.int32)
+        # most pairs meet no rule: that is looked up where more of it fits into the cache
+        self.met = self.cell > 0
 
     def hits(self, orders: Orders) -> Hits:
         """Every pair of current orders that meets a rule and does not certainly miss in time."""
@@ -126,26 +132,15 @@ class PairTable:
         """Current orders with an ingredient of any pair rule, once for each such ingredient."""
         import numpy as np
 
-        products = orders.products
-        if not len(orders.rows):
-            return np.zeros(0, np.int64), np.zeros(0, np.int32)
-        place = self.place[products.first]
-        at = np.flatnonzero((place >= 0)[products.codes] & orders.current)
-        several = np.flatnonzero(products.several[products.codes] & orders.current)
-        places = place[products.codes[at]]
-        if not len(several):
-            return at, places
-        more: list[tuple[int, int]] = []
-        number = orders.catalogue.number
-        for entry in several.tolist():
-            for name in products.views[products.codes[entry]].ingredients[1:]:
-                found = int(self.place[number[name]])
-                if found >= 0:
-                    more.append((entry, found))
-        at = np.concatenate([at, np.array([e for e, _ in more], np.int64)])
-        places = np.concatenate([places, np.array([p for _, p in more], np.int32)])
-        order = np.argsort(at, kind="stable")
-        return at[order], places[order]
+        at = np.flatnonzero(
+            orders.current & orders.products.holding(self.place[:-1] >= 0)[orders.products.codes]
+        )
+        which, names = orders.ingredients(at)
+        places = self.place[names]
+        if len(which) > len(at) or (places < 0).any():
+            kept = np.flatnonzero(places >= 0)
+            return at[which[kept]], places[kept]
+        return at, places
 
     def _once(self, found: Hits, orders: Orders) -> Hits:
         """Each rule once a pair of orders and way round; a plain rule once whichever way round it fits.
@@ -154,8 +149,8 @@ class PairTable:
         """
         import numpy as np
 
-        several = orders.products.several[orders.products.codes]
-        many = several[found.first] | several[found.second]
+        several, codes = orders.products.several, orders.products.codes
+        many = several[codes[found.first]] | several[codes[found.second]]
         if not many.any():
             return found
         some = found.at(np.flatnonzero(many))
@@ -195,15 +190,15 @@ class PairTable:
                 for begin in range(0, len(base), step):
                     some = base[begin : begin + step, None]
                     one, other = (some + left).ravel(), (some + right).ravel()
-                    found = self.cell[places[one].astype(kind) * kind(self.width) + places[other]]
-                    met = np.flatnonzero(found)
-                    yield one[met], other[met], found[met]
+                    keys = places[one].astype(kind) * kind(self.width) + places[other]
+                    met = np.flatnonzero(self.met[keys])
+                    yield one[met], other[met], self.cell[keys[met]]
                 continue
             columns = [places[base + step].astype(kind) for step in range(length)]
             for i in range(length - 1):
                 scaled = columns[i] * kind(self.width)
                 for j in range(i + 1, length):
-                    found = self.cell[scaled + columns[j]]
-                    met = np.flatnonzero(found)
+                    keys = scaled + columns[j]
+                    met = np.flatnonzero(self.met[keys])
                     if len(met):
-                        yield base[met] + i, base[met] + j, found[met]
+                        yield base[met] + i, base[met] + j, self.cell[keys[met]]

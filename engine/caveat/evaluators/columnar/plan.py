@@ -8,6 +8,7 @@ from caveat.evaluators.columnar.emit import Labels
 from caveat.evaluators.columnar.facts import Known
 from caveat.evaluators.columnar.found import Superseding
 from caveat.evaluators.columnar.pairs import PairTable
+from caveat.evaluators.columnar.sharing import Sharing
 
 
 class Plan:
@@ -23,11 +24,13 @@ class Plan:
         self.superseding = Superseding(program)
         pairs = [(index, rule) for index, rule in enumerate(program.rules) if rule.subject == "pair"]
         self.pairs = PairTable(pairs, self.known.catalogue)
+        self.sharing = Sharing(pairs, self.known.catalogue.number)
         self.single: list[tuple[int, CompiledRule]] = [
             (index, rule) for index, rule in enumerate(program.rules) if rule.subject != "pair"
         ]
         number = self.known.catalogue.number
         self.everyone = any(rule.subject == "patient" and not rule.first for _, rule in self.single)
+        self.any_allergies = any(rule.subject == "allergy" and rule.of_any for _, rule in self.single)
         names = len(self.known.catalogue.names)
         # the last place stands for an order of nothing that is known
         self.wanted = np.zeros(names + 1, np.bool_)

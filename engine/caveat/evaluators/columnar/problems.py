@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from caveat.evaluators.columnar.arrays import combined, field, lists, words
 from caveat.evaluators.columnar.days import Days, days
-from caveat.evaluators.columnar.orders import Coded
+from caveat.evaluators.columnar.orders import Coded, Written, codes_of
 from caveat.facts.allergies import is_assertion_of_none
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Allergy
 from caveat.facts.patient import Patient
 from caveat.facts.problems_list import match, named
-from caveat.terminology.codes import Code
 from caveat.terminology.concepts import ConditionMatch, Terminology
 from caveat.terminology.resolver import Resolution, resolve_allergen
 from caveat.truth import FALSE, TRUE, UNKNOWN
@@ -28,7 +27,7 @@ OVER = ("inactive", "remission", "resolved")
 UNSURE = ("unconfirmed", "provisional", "differential", "presumed")
 REFUTED = ("refuted", "entered-in-error")
 
-Named = tuple[tuple[Code, ...], str | None]
+Named = tuple[Written, str | None]
 
 
 class Concepts:
@@ -46,7 +45,7 @@ class Concepts:
         if found is None:
             if len(self._conditions) >= 100_000:
                 self._conditions.clear()
-            self._conditions[key] = found = match(self._chart, key[0], key[1])
+            self._conditions[key] = found = match(self._chart, codes_of(key[0]), key[1])
         return found
 
     def allergen(self, key: Named) -> Resolution | None:
@@ -54,8 +53,9 @@ class Concepts:
         if key not in self._allergens:
             if len(self._allergens) >= 100_000:
                 self._allergens.clear()
-            none = is_assertion_of_none(self._chart, Allergy.model_construct(codes=key[0], text=key[1]))
-            self._allergens[key] = None if none else resolve_allergen(self.terminology, key[0], key[1])
+            codes, text = codes_of(key[0]), key[1]
+            none = is_assertion_of_none(self._chart, Allergy.model_construct(codes=codes, text=text))
+            self._allergens[key] = None if none else resolve_allergen(self.terminology, codes, text)
         return self._allergens[key]
 
 
@@ -79,15 +79,14 @@ class Listed:
     @cached_property
     def keys(self) -> list[Named]:
         """Codes and text of each distinct concept."""
-        texts = self._text.texts()
-        return [
-            (self._coded.at(place), texts[self._text.codes[place]]) for place in self.concepts.first.tolist()
-        ]
+        texts, first = self._text.texts(), self.concepts.first
+        said = [texts[code] for code in self._text.codes[first].tolist()]
+        return list(zip(self._coded.at(first), said, strict=True))
 
     @cached_property
     def names(self) -> list[str]:
         """Each distinct concept as recorded."""
-        return [named(codes, text) for codes, text in self.keys]
+        return [named(codes_of(codes), text) for codes, text in self.keys]
 
     @cached_property
     def refuted(self) -> Bools:
@@ -175,16 +174,54 @@ class Conditions(Listed):
         return held
 
     def membership(self, sets: frozenset[str]) -> Any:
-        """2 for concepts in one of the sets, 1 for those that may be, 0 for the others; by entry."""
+        """2 for concepts in one of the sets, 1 for those that may be, 0 for the others."""
         import numpy as np
 
         table = np.zeros(len(self.keys), np.int8)
+        for name in sets:
+            table[self._possible.get(name, [])] |= 1
+        for name in sets:
+            table[self._certain.get(name, [])] = 2
+        return table
+
+    @cached_property
+    def _certain(self) -> dict[str, list[int]]:
+        """The concepts that are in each value set."""
+        found: dict[str, list[int]] = {}
         for place, held in enumerate(self.matches):
-            if held.sets and not sets.isdisjoint(held.sets):
-                table[place] = 2
-            elif held.possible and not sets.isdisjoint(held.possible):
-                table[place] = 1
-        return table[self.concepts.codes] if len(table) else np.zeros(0, np.int8)
+            for name in held.sets:
+                found.setdefault(name, []).append(place)
+        return found
+
+    @cached_property
+    def _possible(self) -> dict[str, list[int]]:
+        """The concepts that may be in each value set."""
+        found: dict[str, list[int]] = {}
+        for place, held in enumerate(self.matches):
+            for name in held.possible:
+                found.setdefault(name, []).append(place)
+        return found
+
+    @cached_property
+    def _by_concept(self) -> tuple[Any, Any]:
+        """The entries in the order of their concepts, and where each concept begins."""
+        import numpy as np
+
+        codes = self.concepts.codes
+        order = np.argsort(codes.astype(np.uint16) if self.concepts.count < 1 << 16 else codes, kind="stable")
+        return order, np.searchsorted(codes[order], np.arange(self.concepts.count + 1))
+
+    def among(self, sets: frozenset[str]) -> tuple[Any, Any]:
+        """The entries whose concept is or may be in one of the sets, in order; and which it is (2 or 1)."""
+        import numpy as np
+
+        if not self.concepts.count:
+            return np.zeros(0, np.int64), np.zeros(0, np.int8)
+        table = self.membership(sets)
+        order, bounds = self._by_concept
+        parts = [order[bounds[code] : bounds[code + 1]] for code in np.flatnonzero(table).tolist()]
+        at = np.sort(np.concatenate(parts)) if parts else order[:0]
+        return at, table[self.concepts.codes[at]]
 
 
 class Allergies(Listed):

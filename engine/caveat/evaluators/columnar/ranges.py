@@ -8,10 +8,11 @@ from caveat.facts.quick import MARGIN
 from caveat.intervals import Interval
 
 
-def compare(low: Any, high: Any, target: Interval) -> tuple[Any, Any]:
+def compare(low: Any, high: Any, target: Interval, slack: float = 0.0) -> tuple[Any, Any]:
     """Truths of "lies in the range" for closed spans, and where floating point cannot tell.
 
-    NaN in `low` is UNKNOWN, NaN in `high` open above.
+    NaN in `low` is UNKNOWN, NaN in `high` open above. `slack` is how far the ends may be off beyond
+    the precision of the numbers.
     """
     import numpy as np
 
@@ -19,7 +20,7 @@ def compare(low: Any, high: Any, target: Interval) -> tuple[Any, Any]:
     for bound in (target.low, target.high):
         if bound is None:
             continue
-        margin = max(abs(float(bound)) * MARGIN, 1e-300)
+        margin = max(abs(float(bound)) * MARGIN, 1e-300) + slack
         close |= np.abs(low - float(bound)) <= margin
         close |= np.abs(high - float(bound)) <= margin
     return compare_span(low, high, target), close & ~np.isnan(low)

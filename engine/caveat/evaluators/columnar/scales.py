@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from caveat.errors import UnitError
-from caveat.evaluators.columnar.arrays import field, floats, words
+from caveat.evaluators.columnar.orders import Written, codes_of
+from caveat.evaluators.columnar.quantities import Quantities
 from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Observation
@@ -47,13 +47,13 @@ class Scales:
         self._concepts: dict[Any, str | None] = {}
         self._intervals: dict[tuple[str, Quantity], Interval | None] = {}
 
-    def concept(self, key: tuple[str | None, Any, str | None]) -> str | None:
+    def concept(self, key: tuple[str | None, Written, str | None]) -> str | None:
         """The concept of an observation so named, None when nothing binds it."""
         if key not in self._concepts:
             name, codes, text = key
             if len(self._concepts) >= 100_000:
                 self._concepts.clear()
-            entry = Observation.model_construct(concept=name, codes=codes, text=text)
+            entry = Observation.model_construct(concept=name, codes=codes_of(codes), text=text)
             self._concepts[key] = concept_of(self._chart, entry)
         return self._concepts[key]
 
@@ -111,37 +111,6 @@ class Scales:
                 found = None
             self._intervals[key] = found
         return self._intervals[key]
-
-
-class Quantities:
-    """A column of quantities."""
-
-    def __init__(self, column: Any) -> None:
-        self.value, self.upper = floats(field(column, "value")), floats(field(column, "upper"))
-        self.unit, self.comparator = words(field(column, "unit")), words(field(column, "comparator"))
-
-    @cached_property
-    def plain(self) -> Bools:
-        """Where there is one number and no comparator."""
-        import numpy as np
-
-        found: Bools = (self.comparator.codes < 0) & np.isnan(self.upper) & ~np.isnan(self.value)
-        return found
-
-    def at(self, place: int) -> Quantity | None:
-        """One of them as recorded."""
-        value, upper = float(self.value[place]), float(self.upper[place])
-        if value != value:
-            return None
-        unit = self.unit.values[int(self.unit.codes[place])].as_py() if self.unit.codes[place] >= 0 else ""
-        comparator = None
-        if self.comparator.codes[place] >= 0:
-            comparator = self.comparator.values[int(self.comparator.codes[place])].as_py()
-        return Quantity(_decimal(value), unit, comparator, None if upper != upper else _decimal(upper))
-
-
-def _decimal(value: float) -> Decimal:
-    return Decimal(int(value)) if value.is_integer() else Decimal(repr(value))
 
 
 def scaled(scales: list[Scale], codes: Any, quantities: Quantities) -> tuple[Floats, Bools]:

@@ -31,7 +31,7 @@ def screened(
     facts = Facts(batch, plan.known, as_of, selection)
     words = Words()
     whole = Whole(facts, plan.covered)
-    hits = plan.pairs.hits(facts.orders)
+    hits = plan.sharing.applied(plan.pairs.hits(facts.orders), facts)
     parts = [_plain_pairs(hits, plan, facts)]
     parts.append(_without_orders(facts, plan, words))
     parts += _candidates(hits, plan, facts, words, whole.hard)
@@ -44,7 +44,7 @@ def screened(
     starts = facts.orders.lists.starts
     found = in_order(found, starts, whole.hard)
     found = once_a_pair(found, plan.labels.pairs & ~_padded(plan.pairs.plain, len(plan.labels.pairs)))
-    found = plan.superseding.applied(found, starts)
+    found = plan.superseding.applied(found)
     return Screened(
         emit.findings(found, facts, plan.labels, words, because=because),
         emit.patients(found, facts, plan.labels, whole),
@@ -82,6 +82,8 @@ def _plain_pairs(hits: Hits, plan: Plan, facts: Facts) -> Found:
     )
 
 
+MOST_TAKEN = 0.3
+"""The share of patients up to which those that rules can concern are judged apart from the others."""
 OVERLAP, ORDERS = 1, 2
 """Places of the two lists of missing facts that every batch has."""
 
@@ -107,18 +109,21 @@ def _candidates(hits: Hits, plan: Plan, facts: Facts, words: Words, hard: Bools)
         wanted[:] = True
     elif len(orders.rows):
         products = orders.products
-        table = plan.wanted[products.first]
-        for place in np.flatnonzero(products.several).tolist():
-            number = plan.known.catalogue.number
-            table[place] = any(plan.wanted[number[name]] for name in products.views[place].ingredients)
+        table = products.holding(plan.wanted[:-1])
         asked = table[products.codes] & (orders.current | orders.ended)
         wanted[orders.rows[asked]] = True
         wanted[orders.rows[rich.first]] = True
+        if plan.any_allergies:
+            wanted[facts.allergies.rows] = True
+            wanted |= ~facts.listed("allergies") | (facts.completeness("allergies") == 2)
     wanted &= ~hard
     rows = np.flatnonzero(wanted)
     if not len(rows):
         return []
-    whole = len(rows) == facts.count
+    # to take most patients apart costs more than to look at all of them
+    whole = len(rows) > MOST_TAKEN * facts.count
+    if whole:
+        rows = np.arange(facts.count)
     part = (
         facts if whole else Facts(facts.batch.take(pa.array(rows)), plan.known, facts.as_of, facts.selection)
     )

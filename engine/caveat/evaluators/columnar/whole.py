@@ -10,6 +10,7 @@ from caveat.evaluators.columnar.arrays import field, lists, words
 from caveat.evaluators.columnar.facts import Facts
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Observation
+from caveat.facts.numbers import OLDEST
 from caveat.facts.observed import observed
 from caveat.facts.patient import Measurement, Patient
 from caveat.findings.report import Report
@@ -39,6 +40,7 @@ class Whole:
         self._allergies()
         self._conditions()
         self._observations()
+        self._ages()
 
     def _given(self) -> None:
         """Notes and problems that the record carries already."""
@@ -93,27 +95,13 @@ class Whole:
         """Current orders with an ingredient that no rule is about, a patient; and orders by ingredient."""
         import numpy as np
 
-        orders = self.facts.orders
-        views = orders.products.views
-        products = orders.products
-        number = self.facts.known.catalogue.number
-        names = self.facts.known.catalogue.names
-        lone = np.ones(len(names) + 1, np.bool_)
-        lone[[number[name] for name in covered if name in number]] = False
-        lone[-1] = False
-        table = lone[products.first]
-        several = np.flatnonzero(products.several).tolist()
-        for place in several:
-            table[place] = any(lone[number[name]] for name in views[place].ingredients)
-        at = self._of_products(table) & orders.current
-        times = np.bincount(products.codes[at], minlength=len(views))
-        single = ~products.several & table
-        totals = np.bincount(products.first[single], times[single], minlength=len(names))
-        by_name = {names[place]: int(totals[place]) for place in np.flatnonzero(totals).tolist()}
-        for place in several:
-            for name in views[place].ingredients if times[place] else ():
-                if name not in covered:
-                    by_name[name] = by_name.get(name, 0) + int(times[place])
+        orders, products = self.facts.orders, self.facts.orders.products
+        catalogue = self.facts.known.catalogue
+        lone = ~catalogue.among(covered)
+        at = np.flatnonzero(self._of_products(products.holding(lone)) & orders.current)
+        _, held = orders.ingredients(at)
+        totals = np.bincount(held[lone[held]], minlength=len(lone))
+        by_name = {catalogue.names[place]: int(totals[place]) for place in np.flatnonzero(totals).tolist()}
         return np.bincount(orders.rows[at], minlength=self.facts.count), by_name
 
     def _orders(self) -> None:
@@ -132,8 +120,10 @@ class Whole:
         recent = orders.current[odd] | (last == 0) | (last >= self.facts.as_of - RECENT)
         self._note(orders.rows[odd[~recent]])
         shown = odd[recent]
-        names = [product.name or None for product in products.each]
-        self._add(orders.rows[shown], shown, 0, [names[code] for code in products.codes[shown].tolist()])
+        each = products.each
+        self._add(
+            orders.rows[shown], shown, 0, [each[code].name or None for code in products.codes[shown].tolist()]
+        )
 
     def _allergies(self) -> None:
         import numpy as np
@@ -177,10 +167,18 @@ class Whole:
             for place in np.flatnonzero(odd).tolist():
                 self._judge_odd(name, quantities.at(place), place)
 
+    def _ages(self) -> None:
+        """What is said of an age that cannot be, or is unlikely, depends on whether a rule asks for it."""
+        birth, today = self.facts.birth, self.facts.as_of
+        self.hard |= birth.known & ((birth.first > today) | (birth.last < today - OLDEST * 365))
+        said = self.facts.stated("age", "a")
+        if said is not None:
+            self.hard[said.rows] |= said.odd
+
     def _judge_odd(self, concept: str, quantity: Any, row: int) -> None:
         """What an odd value says, by the code that reads a single record."""
-        key = ("odd", concept, quantity)
-        memo = self.facts.memo
+        key = (concept, quantity)
+        memo = self.facts.known.odd
         if key not in memo:
             entry = Observation.model_construct(concept=concept, value=quantity)
             patient = Patient.model_construct(id="", observations=(entry,))

@@ -77,6 +77,8 @@ def _proposed(finding: Finding, view: CardView) -> Iterator[Found]:
     for suggestion in getattr(finding.rule, "suggestions", ()):
         label = suggestion.label
         if suggestion.kind == "dose":
+            if any(len(product.ingredients) > 1 for product in products(finding)[:1]):
+                continue  # a dose in mg does not say how many of a combination product to take
             changed = with_dosage(draft, suggestion.dose, suggestion.frequency)
             if changed is None:
                 continue

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from caveat.compile.nodes import CountLeaf, SumLeaf
+from caveat.compile.nodes import CountLeaf, ExposureLeaf, SumLeaf
 from caveat.compile.ruleset import Ruleset
 from caveat.facts.identify import identify_all
 from caveat.facts.patient import Patient
@@ -62,10 +62,10 @@ def _concerns(finding: Finding, orders: frozenset[str], ingredients: frozenset[s
 
 
 def _counted(rule: Any) -> Iterable[Iterable[str]]:
-    """The ingredients over which a rule counts or sums."""
+    """The ingredients over which a rule counts, sums or looks back."""
     leaves = getattr(rule, "leaves", None)
     for leaf in leaves() if leaves is not None else ():
-        if isinstance(leaf, CountLeaf):
+        if isinstance(leaf, (CountLeaf, ExposureLeaf)):
             yield leaf.ingredients
         elif isinstance(leaf, SumLeaf):
             yield (name for name, _ in leaf.weights)

@@ -19,7 +19,12 @@ HISTORY: Final = "history:"
 _SIZE: Final = ("observation:weight", "observation:height", "age")
 MADE_OF: Final[dict[str, tuple[str, ...]]] = {
     "age": ("age",),
-    "gestation": ("gestation",),
+    "gestation": (
+        "observation:recorded_gestation",
+        "observation:estimated_delivery_date",
+        "observation:last_menstrual_period",
+        "conditions",
+    ),
     "weight": (),
     "height": (),
     "bmi": _SIZE,
@@ -86,9 +91,17 @@ def of_leaf(leaf: nodes.Leaf, terminology: Terminology) -> Iterable[str]:
             yield "dialysis"
     elif isinstance(leaf, nodes.AllergyLeaf):
         yield "allergies"
+        if leaf.prop == "taken_since":
+            yield "orders.ended"
     elif isinstance(leaf, (nodes.CountLeaf, nodes.SumLeaf)):
         yield "orders.current"
         yield from _order(getattr(leaf, "times", None) or "dose")
+        for inner in nodes.asked_of_each(leaf):
+            yield from of_leaf(inner, terminology)
+    elif isinstance(leaf, nodes.ExposureLeaf):
+        yield from ("orders.current", "orders.ended")
+        for inner in nodes.asked_of_each(leaf):
+            yield from of_leaf(inner, terminology)
     elif isinstance(leaf, nodes.KnownLeaf):
         yield from _known(leaf.fact, terminology)
     elif isinstance(leaf, nodes.ChoiceLeaf):
@@ -108,6 +121,8 @@ def _order(prop: str) -> Iterable[str]:
 def _known(fact: str, terminology: Terminology) -> Iterable[str]:
     if fact.startswith("order."):
         yield from _order(fact.removeprefix("order."))
+    elif fact.startswith("allergy."):
+        yield "allergies"
     elif fact in _LISTS:
         yield from _LISTS[fact]
     elif fact == "child_pugh_stated":

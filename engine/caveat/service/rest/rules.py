@@ -115,9 +115,9 @@ def whole(name: str, live: Live) -> dict[str, Any]:
         "judged": subject_words(rule, words),
         "first": list(rule.first),
         "second": list(rule.second),
-        "when": list(outline(rule.when, words)),
+        "when": list(outline(rule.when, words, 0, rule.scopes)),
         "unless": [
-            {"id": one.id, "because": one.because, "when": list(outline(one.node, words))}
+            {"id": one.id, "because": one.because, "when": list(outline(one.node, words, 0, rule.scopes))}
             for one in rule.unless
         ],
         "supersedes": list(rule.supersedes),
@@ -159,7 +159,7 @@ def whole(name: str, live: Live) -> dict[str, Any]:
 
 def needs(rule: CompiledRule) -> tuple[str, ...]:
     """The facts that the rule asks for, by name: `creatinine_clearance`, `order.dose`, `conditions`."""
-    found: dict[str, None] = {"orders": None} if rule.first else {}
+    found: dict[str, None] = {"orders": None} if rule.first or rule.of_any else {}
     if rule.subject == "allergy":
         found["allergies"] = None
     for leaf in rule.leaves():
@@ -181,7 +181,7 @@ def _asked(leaf: nodes.Leaf) -> Iterable[str]:
             return ("conditions",)
         case nodes.AllergyLeaf():
             return ("allergies",)
-        case nodes.CountLeaf() | nodes.SumLeaf():
+        case nodes.CountLeaf() | nodes.SumLeaf() | nodes.ExposureLeaf():
             return ("orders",)
         case nodes.Always():
             return ()
@@ -189,6 +189,7 @@ def _asked(leaf: nodes.Leaf) -> Iterable[str]:
 
 def _fits(rule: CompiledRule, wanted: dict[str, str]) -> bool:
     ingredient = wanted.get("ingredient")
-    if ingredient is not None and ingredient.lower() not in (*rule.first, *rule.second):
+    named = (*rule.first, *rule.second)
+    if ingredient is not None and not rule.of_any and ingredient.lower() not in named:
         return False
     return all(getattr(rule, name) == wanted[name] for name in CHOICES if name in wanted)

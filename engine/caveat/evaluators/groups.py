@@ -1,0 +1,102 @@
+"""The rules of one kind of subject that name one ingredient, and how they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from caveat.compile.nodes import All, AnyOf, AtLeast, ConditionLeaf, Node
+from caveat.evaluators.closures import Closures
+from caveat.evaluators.closures_of_lists import touched
+from caveat.evaluators.sheets import Entry, Hit, laid_out
+from caveat.evaluators.written import Ask, written
+from caveat.facts.chart import Chart
+
+WRITTEN_AFTER = 16
+"""How often a group is asked before its sheet is written as a function, which takes a millisecond or so."""
+
+
+class Group:
+    """The rules of one kind of subject that name one ingredient.
+
+    Rules that need a recorded disease are found by the value sets the record touches; the others
+    stand on a sheet, which is laid out when the ingredient is first met, and written as a function
+    when it was met `written_after` times.
+    """
+
+    __slots__ = (
+        "_ask",
+        "_asked",
+        "_closures",
+        "_written_after",
+        "by_set",
+        "entries",
+        "needing_a_condition",
+        "others",
+    )
+
+    def __init__(self, closures: Closures, written_after: int | None = None) -> None:
+        self._closures = closures
+        self._written_after = WRITTEN_AFTER if written_after is None else written_after
+        self._asked = 0
+        self._ask: Ask | None = None
+        self.entries: list[Entry] = []
+        self.needing_a_condition: list[Entry] = []
+        self.others: list[Entry] = []
+        self.by_set: dict[str, list[Entry]] | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Place a rule; not after the first hits were asked for."""
+        self.entries.append(entry)
+        sets = needed_sets(entry.rule.when)
+        (self.needing_a_condition if sets else self.others).append(entry)
+        if sets:
+            self.by_set = self.by_set or {}
+            for name in sets:
+                self.by_set.setdefault(name, []).append(entry)
+
+    def _prepare(self) -> None:
+        """Lay the sheet out when it is first asked, and write it as a function when that pays."""
+        if self._asked in (0, self._written_after):
+            sheet = laid_out(self.others, self._closures)
+            last = self._asked == self._written_after
+            self._ask = (last and written(sheet, self._closures)) or sheet.asked
+        self._asked += 1
+
+    def hits(self, chart: Chart, view: Any) -> list[Hit]:
+        """Every rule whose condition is not FALSE. Raises what a condition raises."""
+        if self._asked <= self._written_after:
+            self._prepare()
+        hits: list[Hit] = []
+        assert self._ask is not None
+        self._ask(chart, view, hits)
+        if self.by_set is None:
+            return hits
+        memo = chart.memo
+        sets = memo["touched"] if "touched" in memo else touched(chart)
+        if sets is None:
+            _ask_whole(self.needing_a_condition, chart, view, hits)
+        elif not sets.isdisjoint(self.by_set):
+            found = [entry for name in sets if name in self.by_set for entry in self.by_set[name]]
+            _ask_whole(dict.fromkeys(found), chart, view, hits)
+        return hits
+
+
+def _ask_whole(entries: Iterable[Entry], chart: Chart, view: Any, hits: list[Hit]) -> None:
+    for entry in entries:
+        held = entry.when(chart, view, None, None)
+        if held:
+            hits.append((entry, held))
+
+
+def needed_sets(node: Node) -> frozenset[str]:
+    """Value sets of which one must be recorded, or the node is FALSE; empty when none must."""
+    if isinstance(node, ConditionLeaf) and not node.negated:
+        return frozenset(node.sets)
+    if isinstance(node, All):
+        found = [sets for part in node.parts if (sets := needed_sets(part))]
+        return min(found, key=len) if found else frozenset()
+    if isinstance(node, (AnyOf, AtLeast)):
+        parts = [needed_sets(part) for part in node.parts]
+        return frozenset().union(*parts) if all(parts) else frozenset()
+    return frozenset()
