@@ -239,3 +239,30 @@ def test_a_statement_may_say_it_too() -> None:
     found = read(statement)
     assert found.orders is not None
     assert found.orders[0].tapered is True
+
+
+def lone(day: str, text: str = "ibuprofen 400 mg tablet", name: str = "g1") -> dict[str, Any]:
+    return administration(name, day, request=None, medicationCodeableConcept={"text": text})
+
+
+def test_a_dose_given_last_and_ordered_nowhere_may_go_on() -> None:
+    found = read(lone("2026-01-09"), lone("2026-01-10", "warfarin 5 mg tablet", "g2"))
+    assert codes(found.problems) == ["given-without-request"] * 2
+    assert "warfarin 5 mg tablet was given" in found.problems[1].message
+
+
+@pytest.mark.parametrize(
+    ("others", "problems"),
+    [
+        ([request(medicationCodeableConcept={"text": "Ibuprofen  400 mg tablet"})], []),
+        ([request(medicationCodeableConcept={"text": "ibuprofen 400 mg tablet"}, status="stopped")], [0]),
+        ([request()], [0]),
+        ([request(authoredOn="2026-01-12")], [0]),
+        ([request(authoredOn="2026-01-13")], []),
+        ([request(authoredOn="2026-01-13", status="draft")], [0]),
+    ],
+    ids=["ordered", "its-request-ended", "another-ordered", "two-days-on", "three-days-on", "only-planned"],
+)
+def test_what_tells_whether_it_goes_on(others: list[dict[str, Any]], problems: list[int]) -> None:
+    found = read(lone("2026-01-10"), *others)
+    assert codes(found.problems) == ["given-without-request" for _ in problems]

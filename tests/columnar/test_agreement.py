@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from caveat.adapters import read_records
 from caveat.authoring.cases import read_all
 from caveat.columns.encoding import encoded
-from caveat.columns.records import to_batch
+from caveat.columns.records import to_batch, to_patient
 from caveat.compile import nodes
 from caveat.compile.program import Program
 from caveat.compile.ruleset import Ruleset, bundled, load
@@ -108,7 +108,9 @@ def test_records_that_ship(selection: Any) -> None:
 
 
 def test_deciding_facts_where_asked() -> None:
-    found, screened = differences(fixtures(), rules(), "2026-01-15", because=True)
+    batch = to_batch(fixtures())
+    records = [to_patient(batch, row) for row in range(batch.num_rows)]  # a column holds 1.0 as 1
+    found, screened = differences(records, rules(), "2026-01-15", because=True)
     assert not found, found[0]
     assert any(row["because"] for row in screened.findings.to_pylist())
 

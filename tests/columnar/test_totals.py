@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from caveat.columns.records import to_batch
 from caveat.compile import nodes
 from caveat.compile.nodes import CountLeaf, Leaf, Node, SumLeaf
+from caveat.compile.serial import seal
 from caveat.evaluators.columnar import Columnar, screening
 from caveat.evaluators.columnar.judging import judge
 from caveat.facts.patient import Patient
@@ -178,3 +180,24 @@ def test_every_truth_is_decided_in_columns(monkeypatch: pytest.MonkeyPatch) -> N
     Columnar(ruleset([leaf(source) for _ in range(60)]), as_of=DAY).screen(to_batch(records))
     kinds = [(kind, asked) for kind in (SumLeaf, CountLeaf) for asked in (False, True)]
     assert all(seen[*each, truth] for each in kinds for truth in (0, 1, 2)), seen
+
+
+@pytest.mark.parametrize(
+    "weight", ["70 kg", ">60 kg", "<80 kg", ">=50 kg", "60-80 kg", "154 [lb_av]", "none"]
+)
+def test_doses_by_weight(weight: str) -> None:
+    """A weight that is known from one side only can still say that a dose lies outside a range."""
+    records = []
+    for place, dose in enumerate(("35", "70", "120", "140", "700")):
+        order = {"id": "o", "text": "morphine", "dose": f"{dose} mg", "frequency": "1 /d"}
+        found: dict[str, Any] = {"id": f"p{place}", "birth_date": "1970-01-01", "orders": [order]}
+        if weight != "none":
+            found["weight"] = weight
+        records.append(Patient.model_validate(found))
+    for low, high in ((None, "1"), ("1", None), ("2", None), (None, "2"), ("1", "2")):
+        ends = [None if end is None else to_base(Fraction(end), parse_unit("mg/kg")) for end in (low, high)]
+        asked = nodes.OrderNumberLeaf(0, "dose_per_weight", Interval(*ends), "mg/kg", "x")
+        rules = ruleset([asked])
+        one = replace(rules.program.rules[0], subject="order", first=("morphine",))
+        found_, _ = differences(records, replace(rules, program=seal("generated", (one,))), DAY)
+        assert not found_, found_[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from caveat.compile.expressions import Reader
@@ -10,7 +12,7 @@ from caveat.compile.program import Citation, CompiledRule, Exclusion, Program, S
 from caveat.compile.proposals import suggestions
 from caveat.compile.serial import seal
 from caveat.rules.expression import Scope
-from caveat.rules.folder import PlacedRule, RuleTexts
+from caveat.rules.folder import RULES, PlacedRule, RuleTexts
 from caveat.rules.model import AppliesTo
 from caveat.terminology.concepts import Terminology
 
@@ -23,16 +25,24 @@ def compile_texts(texts: RuleTexts, terminology: Terminology, version: str) -> P
     known = {rule.id for rule in rules if rule is not None}
     for placed in texts.rules:
         for index, name in enumerate(placed.rule.supersedes):
-            if name not in known:
+            if name not in known and not _stands_beside(name, texts.root):
                 texts.problems.add(
                     "C020",
                     f"unknown rule {name!r}",
                     placed.place("supersedes", index),
-                    why="supersedes names a rule that does not exist.",
+                    why="supersedes names a rule that does not exist, here or in a folder beside this one.",
                     rule=placed.rule.id,
                 )
     active = tuple(rule for rule in rules if rule is not None and rule.status != "retired")
     return seal(version, active)
+
+
+def _stands_beside(name: str, root: Path) -> bool:
+    """Whether a folder beside the one that is read has a rule of that id, which is then not loaded."""
+    base = root if root.is_dir() else root.parent
+    wanted = re.compile(rf"^- id: {re.escape(name)}\s*$", re.MULTILINE)
+    files = base.resolve().parent.glob(f"*/*{RULES}")
+    return any(wanted.search(file.read_text(encoding="utf-8", errors="replace")) for file in sorted(files))
 
 
 def compile_rule(placed: PlacedRule, terminology: Terminology, texts: RuleTexts) -> CompiledRule | None:

@@ -35,9 +35,9 @@ class Group:
         "others",
     )
 
-    def __init__(self, closures: Closures, written_after: int | None = None) -> None:
+    def __init__(self, closures: Closures, written_after: int = WRITTEN_AFTER) -> None:
         self._closures = closures
-        self._written_after = WRITTEN_AFTER if written_after is None else written_after
+        self._written_after = written_after
         self._asked = 0
         self._ask: Ask | None = None
         self.entries: list[Entry] = []

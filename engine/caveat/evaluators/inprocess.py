@@ -7,14 +7,14 @@ on is traced by the reference evaluator when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from threading import Lock
 
 from caveat.compile.program import CompiledRule, Program
 from caveat.evaluators.any_order import NOBODY, AnyOrder
 from caveat.evaluators.closures import Closures, ClosuresOfNobody
-from caveat.evaluators.groups import Group
+from caveat.evaluators.groups import WRITTEN_AFTER, Group
 from caveat.evaluators.outcome import BARE, EXCEPTED, Outcome
 from caveat.evaluators.reference import judge_rule
 from caveat.evaluators.sheets import Entry, Hit, laid_out
@@ -89,7 +89,7 @@ class InprocessEvaluator:
 
     name = NAME
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, written_after: int = WRITTEN_AFTER) -> None:
         self.program = program
         closures = Closures()
         self._about: dict[str, About] = {}
@@ -97,6 +97,10 @@ class InprocessEvaluator:
         self._sharing: list[Entry] = []
         self._of_any: list[AnyOrder] = []
         of_nobody = ClosuresOfNobody()
+
+        def group() -> Group:
+            return Group(closures, written_after)
+
         for index, rule in enumerate(program.rules):
             entry = Entry.of(index, rule, closures)
             if rule.subject == "patient" and not rule.first:
@@ -107,7 +111,7 @@ class InprocessEvaluator:
             if rule.of_any:
                 self._of_any.append(AnyOrder(index, rule, closures, of_nobody))
             for name in rule.first:
-                _place(self._about.setdefault(name, About()), entry, closures)
+                _place(self._about.setdefault(name, About()), entry, group)
         subjects_asked = {rule.subject for rule in program.rules if rule.first}
         self._pairs = "pair" in subjects_asked
         self._allergies = "allergy" in subjects_asked
@@ -161,7 +165,7 @@ class InprocessEvaluator:
             _conclude(entry, chart, PATIENT, truth, found)
 
 
-def _place(rules: About, entry: Entry, closures: Closures) -> None:
+def _place(rules: About, entry: Entry, group: Callable[[], Group]) -> None:
     """Put a rule beside the others of one of its ingredients."""
     rule = entry.rule
     if rule.subject == "pair":
@@ -172,15 +176,15 @@ def _place(rules: About, entry: Entry, closures: Closures) -> None:
         for other in rule.second:
             rules.pairs.setdefault(other, []).append(entry)
     elif rule.subject == "patient":
-        rules.patients = rules.patients or Group(closures)
+        rules.patients = rules.patients or group()
         rules.patients.add(entry)
     elif rule.subject == "allergy":
         rules.allergies.append(entry)
     elif rule.subject == "order":
-        rules.orders = rules.orders or Group(closures)
+        rules.orders = rules.orders or group()
         rules.orders.add(entry)
     else:
-        rules.stopped = rules.stopped or Group(closures)
+        rules.stopped = rules.stopped or group()
         rules.stopped.add(entry)
 
 

@@ -29,6 +29,8 @@ MOST_RUNGS = 8
 """Limits on one number up to which they are compared in turn."""
 DEEPEST = 24
 """Questions below each other past which the sheet itself goes on."""
+FILE = "<a sheet of rules>"
+"""What a traceback calls the text of the function."""
 _ENDLESS = float("inf")
 
 
@@ -55,6 +57,11 @@ def _scales(sheet: Sheet) -> Iterator[int]:
         yield from _scales(test.rest)
 
 
+def compile_text(source: str, objects: dict[str, Any]) -> None:
+    """Run the text, which adds the function `ask` to the objects that it names."""
+    exec(compile(source, FILE, "exec"), objects)
+
+
 class _Writer:
     """Lines of the function, and the objects that they name.
 
@@ -78,7 +85,7 @@ class _Writer:
         firsts = [f"    {line}" for line in self.firsts.values()]
         head = ["def ask(chart, view, hits):", "    memo = chart.memo"]
         source = "\n".join([*head, *firsts, *self.lines, "    return None", ""])
-        exec(compile(source, "<a sheet of rules>", "exec"), self.objects)
+        compile_text(source, self.objects)
         found: Ask = self.objects["ask"]
         return found
 
@@ -143,12 +150,13 @@ class _Writer:
             inside, outside = f"{value} > {low}", f"{value} < {under}"
         else:
             inside, outside = f"{low} < {value} < {high}", f"{value} < {under} or {value} > {over}"
-        self.line(depth, f"if {value} is None: {held} = {exact}")
-        self.line(depth, f"elif {inside}: {held} = 2")
+        cases = [(f"if {value} is None", exact), (f"elif {inside}", "2")]
         if outside is not None:
-            self.line(depth, f"elif {outside}: {held} = 0")
-        self.line(depth, f"elif {value} != {value}: {held} = 1")
-        self.line(depth, f"else: {held} = {exact}")
+            cases.append((f"elif {outside}", "0"))
+        cases += [(f"elif {value} != {value}", "1"), ("else", exact)]
+        for case, truth in cases:
+            self.line(depth, f"{case}:")
+            self.line(depth + 1, f"{held} = {truth}")
 
     def node(self, node: Node, held: str, depth: int) -> None:
         """The truth of one part."""
@@ -174,7 +182,8 @@ class _Writer:
             depth += 1
             one = self.fresh()
             self.node(part, one, depth)
-            self.line(depth, f"if {one} {order} {held}: {held} = {one}")
+            self.line(depth, f"if {one} {order} {held}:")
+            self.line(depth + 1, f"{held} = {one}")
 
     def leaf(self, leaf: Leaf, held: str, depth: int) -> None:
         """The truth of a leaf in its short form, else by its closure."""
@@ -204,7 +213,8 @@ class _Writer:
             call = self.call(leaf)
             if leaf in self.closures.kept:
                 self.line(depth, f"{held} = memo.get({self.name(self.closures.kept[leaf])})")
-                self.line(depth, f"if {held} is None: {held} = {call}")
+                self.line(depth, f"if {held} is None:")
+                self.line(depth + 1, f"{held} = {call}")
             else:
                 self.line(depth, f"{held} = {call}")
 

@@ -123,20 +123,19 @@ def treatment_time(chart: Chart, view: OrderView) -> Amount | None:
     In floating point it is the least that it can be.
     """
     first, mine = None, view.ingredients
-    alone = mine[0] if len(mine) == 1 else None
-    if alone is None:
-        same = [
-            other for other in chart.views if other is view or not set(mine).isdisjoint(other.ingredients)
-        ]
-    else:
+    if len(mine) == 1:
+        alone = mine[0]
         same = [other for other in chart.views if alone in other.ingredients]
+    else:
+        members = set(mine)
+        same = [other for other in chart.views if not members.isdisjoint(other.ingredients)]
     for other in same:
-        if other is not view:
-            if other.order.status in ("entered-in-error", "cancelled"):
-                continue
-            if other.route is not None and view.route is not None and other.route != view.route:
-                continue
-        start = other.order.start
+        order = other.order
+        if order.status in ("entered-in-error", "cancelled"):
+            continue
+        if other.route is not None and view.route is not None and other.route != view.route:
+            continue
+        start = order.start
         if start is None or start.first != start.last:
             return None
         first = start.first if first is None or start.first < first else first

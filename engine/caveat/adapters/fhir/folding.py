@@ -92,7 +92,7 @@ def _requests_of(resource: Any, index: Index) -> tuple[str, ...]:
 
 def _joined(request: Order, current: Order, entry: Order) -> Order | None:
     """`current` (the request with its earlier entries) with what this one adds; None when it stays apart."""
-    if not _same_medicine(request, entry) or entry.purpose != request.purpose:
+    if not same_medicine(request, entry) or entry.purpose != request.purpose:
         return None
     changes: dict[str, Any] = {}
     for name in _SHARED:
@@ -138,7 +138,8 @@ def _begins_after(entry: Order, request: Order) -> bool:
     return entry.start is not None and request.stop is not None and entry.start.last > request.stop.last
 
 
-def _same_medicine(one: Order, other: Order) -> bool:
+def same_medicine(one: Order, other: Order) -> bool:
+    """Whether both name the same medicine: a code in common, else the same text."""
     if one.codes and other.codes:
         pairs = {(code.system, code.code) for code in one.codes}
         return any((code.system, code.code) in pairs for code in other.codes)

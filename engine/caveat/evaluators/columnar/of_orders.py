@@ -173,10 +173,16 @@ def _per_weight(leaf: OrderNumberLeaf, facts: Facts, frame: Frame, at: Any) -> T
     # the base unit of mass is the gram; a weight is kept in base units of the kilogram
     grams = 1000.0 / KILOGRAM
     with np.errstate(divide="ignore", invalid="ignore"):
-        truth, close = compare(low / (heavy * grams), high / (light * grams), leaf.target)
-    known = ~np.isnan(low) & ~np.isnan(heavy)
-    truth[~known | ~np.array(fits, np.bool_)[inverse]] = 1
-    odd = np.array(hard, np.bool_)[inverse] | (rough & ~np.isnan(low)) | (close & known)
+        least, most = low / (heavy * grams), high / (light * grams)
+    known = ~np.isnan(low) & ~np.isnan(light)
+    # a weight without an upper end leaves no lower one to the quotient but 0
+    least = np.where(known & np.isnan(least), 0.0, least)
+    most = np.where(np.isfinite(most), most, np.nan)
+    known &= (least > 0) | ~np.isnan(most)
+    truth, close = compare(np.where(known, least, np.nan), most, leaf.target)
+    truth[~np.array(fits, np.bool_)[inverse]] = 1
+    refused = (low < 0) | (light < 0) | (heavy <= 0)
+    odd = np.array(hard, np.bool_)[inverse] | ((rough | refused) & ~np.isnan(low)) | (close & known)
     return alone(truth, odd, name)
 
 
