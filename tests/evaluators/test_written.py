@@ -183,7 +183,9 @@ def test_programs_are_judged_alike_before_and_after_their_sheets_are_written() -
 def test_a_sheet_is_written_when_it_was_asked_a_few_times() -> None:
     program = order_rules(Seeded(3), 6)
     evaluator = InprocessEvaluator(program, 3)
-    group = evaluator._about["baclofen"].orders
+    about = evaluator.about("baclofen")
+    assert about is not None
+    group = about.orders
     assert group is not None
     kinds = []
     for _ in range(6):

@@ -12,7 +12,7 @@ An entry whose mutant is killed, or does not exist, is a problem of its own, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
@@ -126,8 +126,11 @@ class MutationReport:
         return "\n".join(lines)
 
 
-def run(root: str | FilePath, rules: Ruleset, only: str | None = None) -> MutationReport:
-    """Every mutant of every rule (or of those whose id contains `only`) against the rule's cases."""
+def run(root: str | FilePath, rules: Ruleset, only: str | Collection[str] | None = None) -> MutationReport:
+    """Every mutant of every rule against the rule's cases.
+
+    `only` takes the rules whose id contains the text, or the rules of those ids.
+    """
     root = FilePath(root)
     problems = Problems()
     cases = read_all(root, rules.program.rules, problems)
@@ -137,7 +140,7 @@ def run(root: str | FilePath, rules: Ruleset, only: str | None = None) -> Mutati
     words = _words(rules.program.rules)
     found: list[RuleMutants] = []
     for rule in rules.program.rules:
-        if only is not None and only not in rule.id:
+        if only is not None and not (only in rule.id if isinstance(only, str) else rule.id in only):
             continue
         where = spots(placed[rule.id], rules.terminology, rule) if rule.id in placed else ()
         fallback = placed[rule.id].place("id") if rule.id in placed else Place(rule.place)

@@ -32,16 +32,15 @@ def count_closure(leaf: nodes.CountLeaf, key: object, where: Closure | None) -> 
     """How many orders or ingredients; orders that may count as well widen the range."""
     target, members = leaf.target, frozenset(leaf.ingredients)
     by_order, settle = leaf.by == "order", _settle(leaf)
-    seen: dict[tuple[int, int], Truth] = {}
+    seen: dict[tuple[int, int, str], Truth] = {}
 
     def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
         memo = chart.memo
         if key in memo:
             return memo[key]  # type: ignore[no-any-return]
-        patient = chart.patient
-        if patient.orders is None:
+        taken, doubtful, listed = memo["taken"] if "taken" in memo else _taken(chart)
+        if not listed:
             return UNKNOWN
-        taken, doubtful = memo["taken"] if "taken" in memo else _taken(chart)
         common = members.intersection(taken)
         if not by_order and where is None:
             least = most = len(common)
@@ -55,14 +54,14 @@ def count_closure(leaf: nodes.CountLeaf, key: object, where: Closure | None) -> 
                     if held:
                         (sure if held == TRUE else unsure).add(place if by_order else name)
             least, most = len(sure), len(sure | unsure)
-        high = -1 if patient.complete.orders == "unknown" else most + doubtful
-        found = seen.get((least, high))
-        if found is None:
-            end = None if high < 0 else Fraction(high)
-            found = inside(Interval(Fraction(least), end), target)
+        most += doubtful
+        value = seen.get((least, most, listed))
+        if value is None:
+            end = None if listed == "unknown" else Fraction(most)
+            value = settle(inside(Interval(Fraction(least), end), target), listed)
             if len(seen) < _MOST_SEEN:
-                seen[least, high] = found
-        memo[key] = value = settle(chart, found)
+                seen[least, most, listed] = value
+        memo[key] = value
         return value
 
     return run
@@ -104,12 +103,11 @@ def total_closure(leaf: nodes.SumLeaf, key: object, where: Closure | None) -> Cl
         memo = chart.memo
         if key in memo:
             return memo[key]  # type: ignore[no-any-return]
-        patient = chart.patient
-        if patient.orders is None:
+        taken, doubtful, listed = memo["taken"] if "taken" in memo else _taken(chart)
+        if not listed:
             return UNKNOWN
         least = most = 0.0
-        taken, doubtful = memo["taken"] if "taken" in memo else _taken(chart)
-        if doubtful or patient.complete.orders == "unknown":
+        if doubtful or listed == "unknown":
             most = _ENDLESS
         counted = chart.counted
         for name in members.intersection(taken):
@@ -125,22 +123,27 @@ def total_closure(leaf: nodes.SumLeaf, key: object, where: Closure | None) -> Cl
         value = compare(least, most)
         if value is None:
             return exact(chart, first, second, allergy)
-        memo[key] = value = settle(chart, value)
+        memo[key] = value = settle(value, listed)
         return value
 
     return run
 
 
-def _taken(chart: Chart) -> tuple[dict[str, list[int]], int]:
-    """The places of each ingredient among the counted orders, and how many of these are not recognised."""
+def _taken(chart: Chart) -> tuple[dict[str, list[int]], int, str]:
+    """The places of each ingredient among the counted orders, and how many of these are not recognised.
+
+    Last how complete the list is; empty where there is none.
+    """
     counted = chart.counted
     places = chart.places if counted is chart.current else by_ingredient(counted)
     doubtful = 0
     for view in chart.doubtful:
         if view.recognised.unrecognised and view in counted:
             doubtful += 1
-    chart.memo["taken"] = places, doubtful
-    return places, doubtful
+    patient = chart.patient
+    found = places, doubtful, "" if patient.orders is None else patient.complete.orders
+    chart.memo["taken"] = found
+    return found
 
 
 def _part(chart: Chart, view: OrderView, name: str, times: str, dimension: Dimension) -> Span:
@@ -156,14 +159,14 @@ def _part(chart: Chart, view: OrderView, name: str, times: str, dimension: Dimen
     return 0.0 if low is None else float(low), _ENDLESS if high is None else float(high)
 
 
-def _settle(leaf: nodes.CountLeaf | nodes.SumLeaf) -> Callable[[Chart, Truth], Truth]:
+def _settle(leaf: nodes.CountLeaf | nodes.SumLeaf) -> Callable[[Truth, str], Truth]:
     """From the truth of a range to that of the leaf: negated where it is, "no more" on closed lists only."""
     negated = leaf.negated
     bounded = (leaf.target.low if negated else leaf.target.high) is not None
 
-    def settle(chart: Chart, found: Truth) -> Truth:
+    def settle(found: Truth, listed: str) -> Truth:
         value = OPPOSITE[found] if negated else found
-        if value == TRUE and bounded and chart.patient.complete.orders != "closed":
+        if value == TRUE and bounded and listed != "closed":
             return UNKNOWN
         return value
 

@@ -8,9 +8,10 @@ from typing import Any
 from caveat.compile.nodes import All, AnyOf, AtLeast, ConditionLeaf, Node
 from caveat.evaluators.closures import Closures
 from caveat.evaluators.closures_of_lists import touched
-from caveat.evaluators.sheets import Entry, Hit, laid_out
+from caveat.evaluators.sheets import Entry, Hit, Sheet, laid_out
 from caveat.evaluators.written import Ask, written
 from caveat.facts.chart import Chart
+from caveat.truth import TRUE
 
 WRITTEN_AFTER = 16
 """How often a group is asked before its sheet is written as a function, which takes a millisecond or so."""
@@ -28,6 +29,7 @@ class Group:
         "_ask",
         "_asked",
         "_closures",
+        "_sheet",
         "_written_after",
         "by_set",
         "entries",
@@ -39,7 +41,8 @@ class Group:
         self._closures = closures
         self._written_after = written_after
         self._asked = 0
-        self._ask: Ask | None = None
+        self._sheet: Sheet | None = None
+        self._ask: Ask = self._counting
         self.entries: list[Entry] = []
         self.needing_a_condition: list[Entry] = []
         self.others: list[Entry] = []
@@ -55,20 +58,21 @@ class Group:
             for name in sets:
                 self.by_set.setdefault(name, []).append(entry)
 
-    def _prepare(self) -> None:
-        """Lay the sheet out when it is first asked, and write it as a function when that pays."""
-        if self._asked in (0, self._written_after):
-            sheet = laid_out(self.others, self._closures)
-            last = self._asked == self._written_after
-            self._ask = (last and written(sheet, self._closures)) or sheet.asked
+    def _counting(self, chart: Chart, view: Any, hits: list[Hit]) -> None:
+        """Ask the sheet, which is laid out when it is first asked, and written when that pays."""
+        sheet = self._sheet
+        if sheet is None:
+            self._sheet = sheet = laid_out(self.others, self._closures)
+        if self._asked >= self._written_after:
+            self._ask = written(sheet, self._closures) or sheet.asked
+            self._ask(chart, view, hits)
+            return
         self._asked += 1
+        sheet.ask(chart, view, TRUE, hits)
 
     def hits(self, chart: Chart, view: Any) -> list[Hit]:
         """Every rule whose condition is not FALSE. Raises what a condition raises."""
-        if self._asked <= self._written_after:
-            self._prepare()
         hits: list[Hit] = []
-        assert self._ask is not None
         self._ask(chart, view, hits)
         if self.by_set is None:
             return hits

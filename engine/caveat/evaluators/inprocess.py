@@ -85,39 +85,57 @@ class About:
 
 
 class InprocessEvaluator:
-    """Compiled once a program; holds no state of any record and may be shared between threads."""
+    """Compiled as its ingredients are met; holds no state of any record and may be shared between threads."""
 
     name = NAME
 
     def __init__(self, program: Program, written_after: int = WRITTEN_AFTER) -> None:
         self.program = program
-        closures = Closures()
-        self._about: dict[str, About] = {}
-        everyone: list[Entry] = []
+        self._written_after = written_after
+        self._closures = closures = Closures()
+        self._named: dict[str, list[int]] = {}
+        self._about: dict[str, About | None] = {}
+        self._entries: dict[int, Entry] = {}
         self._sharing: list[Entry] = []
         self._of_any: list[AnyOrder] = []
+        self._of_everyone: list[Entry] = []
         of_nobody = ClosuresOfNobody()
-
-        def group() -> Group:
-            return Group(closures, written_after)
-
         for index, rule in enumerate(program.rules):
-            entry = Entry.of(index, rule, closures)
             if rule.subject == "patient" and not rule.first:
-                everyone.append(entry)
+                self._of_everyone.append(self._entry(index))
             if rule.share == "ingredient":
-                self._sharing.append(entry)
+                self._sharing.append(self._entry(index))
                 continue
             if rule.of_any:
                 self._of_any.append(AnyOrder(index, rule, closures, of_nobody))
             for name in rule.first:
-                _place(self._about.setdefault(name, About()), entry, group)
+                self._named.setdefault(name, []).append(index)
         subjects_asked = {rule.subject for rule in program.rules if rule.first}
         self._pairs = "pair" in subjects_asked
         self._allergies = "allergy" in subjects_asked
         self._patients = "patient" in subjects_asked
-        self._everyone = laid_out(everyone, closures) if everyone else None
-        self._of_everyone = everyone
+        self._everyone = laid_out(self._of_everyone, closures) if self._of_everyone else None
+
+    def about(self, name: str) -> About | None:
+        """The rules that name an ingredient, compiled when it is first met; None when there is none."""
+        found: About | None = None
+        if name in self._named:
+            found = About()
+            for index in self._named[name]:
+                _place(found, self._entry(index), self._group)
+        self._about[name] = found
+        return found
+
+    def _group(self) -> Group:
+        return Group(self._closures, self._written_after)
+
+    def _entry(self, index: int) -> Entry:
+        """A rule compiled, once for all its ingredients."""
+        found = self._entries.get(index)
+        if found is None:
+            rule = self.program.rules[index]
+            self._entries[index] = found = Entry.of(index, rule, self._closures)
+        return found
 
     def outcomes(self, chart: Chart) -> list[Outcome]:
         """Every outcome but "not met" and "out of scope", in the order of the rules and of the record."""
@@ -126,17 +144,19 @@ class InprocessEvaluator:
         current = chart.current
         taken: list[tuple[int, About]] = []
         for place, view in enumerate(current):
-            for name in view.ingredients:
-                if name in about:
-                    rules = about[name]
+            names = view.ingredients
+            for name in names:
+                rules = about[name] if name in about else self.about(name)
+                if rules is not None:
                     taken.append((place, rules))
-                    if rules.orders is not None and len(view.ingredients) == 1:
+                    if rules.orders is not None and len(names) == 1:
                         _judge_group(rules.orders, chart, view, None, found)
-            if len(view.ingredients) > 1:
-                groups = [g for name in view.ingredients if name in about and (g := about[name].orders)]
+            if len(names) > 1:
+                groups = [g for name in names if (of := about[name]) is not None and (g := of.orders)]
                 _judge_mixture(groups, chart, view, found)
         for view in chart.ended:
-            groups = [g for name in view.ingredients if name in about and (g := about[name].stopped)]
+            known = [about[name] if name in about else self.about(name) for name in view.ingredients]
+            groups = [group for rules in known if rules is not None and (group := rules.stopped)]
             _judge_mixture(groups, chart, view, found)
         if taken:
             if self._pairs and len(current) > 1:
@@ -253,8 +273,7 @@ def _are_counted(chart: Chart, one: OrderView, other: OrderView) -> bool:
 
 def _judge_sharing(entries: list[Entry], chart: Chart, found: Found) -> None:
     """The rules on two orders of one ingredient, where there are two of any."""
-    names = [name for view in chart.current for name in view.ingredients]
-    if len(set(names)) == len(names):
+    if all(len(places) == 1 for places in chart.places.values()):
         return
     for entry in entries:
         for subject in subjects(entry.rule, chart):
@@ -267,13 +286,24 @@ def _judge_allergies(
     patient = chart.patient
     if patient.allergies == () and patient.complete.allergies != "unknown":
         return
-    if allergy_views(chart) == () and patient.complete.allergies != "unknown":
+    listed = allergy_views(chart)
+    if listed == () and patient.complete.allergies != "unknown":
         return
+    known: frozenset[str] | None = None
+    if listed is not None and patient.complete.allergies != "unknown":
+        known = frozenset().union(*[allergy.ingredients for allergy in listed])
+        if not known.isdisjoint(chart.places):
+            known = None
     asked = {entry.index: entry for _, rules in taken for entry in rules.allergies}
     for entry in asked.values():
+        # no allergy is to what is taken, nor to what is like it
+        if known is not None and known.isdisjoint(entry.second):
+            continue
         for subject in subjects(entry.rule, chart):
             _judge_subject(entry, chart, subject, found)
     for rule in of_any:
+        if known is not None and known.isdisjoint(rule.entry.second):
+            continue
         for subject in rule.subjects(chart):
             if subject.orders:
                 _judge_subject(rule.entry, chart, subject, found)

@@ -26,7 +26,7 @@ FROM_FACTS: Final = frozenset(
 
 
 def run(folder: Folder) -> Iterator[Diagnostic]:
-    """Each value set that neither a rule nor a fact names; assertions of absence and what no rule asks apart."""
+    """Each value set that neither a rule nor a fact names, but assertions of absence and what none asks."""
     if not folder.local or not folder.rules:
         return
     used = set(FROM_FACTS)
