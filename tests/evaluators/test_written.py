@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -244,3 +245,34 @@ def test_nothing_that_a_rule_says_is_in_the_text() -> None:
     assert len(texts) == 1
     assert "import" not in texts[0]
     assert said not in texts[0]
+
+
+def test_rules_that_cannot_be_compiled_are_judged_as_the_reference_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of an order and of a pair; the others of the same ingredient are judged beside them."""
+    whens: list[Node] = [OrderIsLeaf(0, "status", ("active",)), OrderIsLeaf(0, "route", ("oral",))]
+    template = order_rules(Seeded(1), 1).rules[0]
+    of_order = [replace(template, id=f"r.{i}", when=when) for i, when in enumerate(whens)]
+    of_pair = [
+        replace(rule, id=f"p.{i}", subject="pair", second=("morphine",)) for i, rule in enumerate(of_order)
+    ]
+    program = seal("test", (*of_order, *of_pair))
+    orders = [
+        {"id": f"o{i}", "text": text, "status": "active", "route": "oral"}
+        for i, text in enumerate(("baclofen", "morphine"))
+    ]
+    record = {"id": "p", "orders": orders}
+    compiled = Closures._leaf
+
+    def leaf(self: Closures, asked: nodes.Leaf, key: object) -> Any:
+        if asked == whens[1]:
+            raise RuntimeError("broken")
+        return compiled(self, asked, key)
+
+    monkeypatch.setattr(Closures, "_leaf", leaf)
+    expected = whole(ReferenceEvaluator(program).outcomes(patients.chart(record)))
+    assert len(expected) == 4
+    for written_after in (0, NEVER):
+        found = InprocessEvaluator(program, written_after).outcomes(patients.chart(record))
+        assert whole(found) == expected

@@ -20,9 +20,9 @@ from typing import Final
 from caveat.compile.nodes import Always, Leaf
 from caveat.compile.program import CompiledRule, Program, Texts
 from caveat.errors import CaveatError
+from caveat.evaluators.concluding import TracedDetails
 from caveat.evaluators.durable_network import WHOLE, Network, atoms_of, build, conclusion
 from caveat.evaluators.durable_process import Answer, Job, WorkerFailure, WorkerProcess
-from caveat.evaluators.inprocess import TracedDetails
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.outcome import Outcome, status_of
 from caveat.evaluators.reference import judge_rule

@@ -7,66 +7,27 @@ on is traced by the reference evaluator when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from operator import itemgetter
 from threading import Lock
 
-from caveat.compile.program import CompiledRule, Program
+from caveat.compile.program import Program
 from caveat.evaluators.any_order import NOBODY, AnyOrder
 from caveat.evaluators.closures import Closures, ClosuresOfNobody
+from caveat.evaluators.concluding import Found, TracedDetails, by_reference, conclude, judge_subject
 from caveat.evaluators.groups import WRITTEN_AFTER, Group
-from caveat.evaluators.outcome import BARE, EXCEPTED, Outcome
-from caveat.evaluators.reference import judge_rule
+from caveat.evaluators.outcome import BARE, Outcome
 from caveat.evaluators.sheets import Entry, Hit, laid_out
 from caveat.evaluators.subjects import PATIENT, Subject, sharing, subjects
 from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView, overlap
-from caveat.findings.basis import Basis, Explained, Missing, Unchecked
 from caveat.findings.severity import Status
-from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
+from caveat.truth import FALSE, TRUE
 
 NAME = "inprocess"
 LARGEST_PRODUCT = 50_000
 """Pairs of ingredients past which a rule is looked up by its first side alone."""
-
-Found = list[tuple[int, Outcome]]
-"""Outcomes with the place of their rule in the program."""
-
-
-class TracedDetails:
-    """Details traced when they are first asked for; the same for every asker."""
-
-    __slots__ = ("_chart", "_details", "_rule", "_subject")
-
-    def __init__(self, rule: CompiledRule, chart: Chart, subject: Subject) -> None:
-        self._rule, self._chart, self._subject = rule, chart, subject
-        self._details: Explained | None = None
-
-    def _traced(self) -> Explained:
-        if self._details is None:
-            self._details = judge_rule(self._rule, self._chart, self._subject).outcome.details
-        return self._details
-
-    @property
-    def because(self) -> tuple[Basis, ...]:
-        """The facts that decided it."""
-        return self._traced().because
-
-    @property
-    def missing(self) -> tuple[Missing, ...]:
-        """The facts that left it open."""
-        return self._traced().missing
-
-    @property
-    def unchecked(self) -> tuple[Unchecked, ...]:
-        """The exceptions that could not be judged."""
-        return self._traced().unchecked
-
-    @property
-    def exceptions(self) -> tuple[str, ...]:
-        """The exceptions that hold."""
-        return self._traced().exceptions
 
 
 class About:
@@ -179,10 +140,10 @@ class InprocessEvaluator:
             assert self._everyone is not None
             self._everyone.ask(chart, None, TRUE, hits)
         except Exception:
-            _by_reference(self._of_everyone, chart, PATIENT, found)
+            by_reference(self._of_everyone, chart, PATIENT, found)
             return
         for entry, truth in hits:
-            _conclude(entry, chart, PATIENT, truth, found)
+            conclude(entry, chart, PATIENT, truth, found)
 
 
 def _place(rules: About, entry: Entry, group: Callable[[], Group]) -> None:
@@ -215,13 +176,13 @@ def _judge_group(
     try:
         hits = group.hits(chart, view)
     except Exception:
-        _by_reference(group.entries, chart, subject or Subject((view,) if view else ()), found)
+        by_reference(group.entries, chart, subject or Subject((view,) if view else ()), found)
         return
     if hits:
         subject = subject or Subject((view,) if view else ())
         for entry, truth in hits:
             if entry.unless:
-                _conclude(entry, chart, subject, truth, found)
+                conclude(entry, chart, subject, truth, found)
             else:
                 details = TracedDetails(entry.rule, chart, subject)
                 found.append((entry.index, Outcome(entry.rule, subject, BARE[truth], details)))
@@ -262,7 +223,7 @@ def _judge_pair(entry: Entry, chart: Chart, one: OrderView, other: OrderView, fo
         return
     together = overlap(one.order, other.order)
     if together != FALSE:
-        _judge_subject(entry, chart, Subject((one, other), None, together), found)
+        judge_subject(entry, chart, Subject((one, other), None, together), found)
 
 
 def _are_counted(chart: Chart, one: OrderView, other: OrderView) -> bool:
@@ -277,7 +238,7 @@ def _judge_sharing(entries: list[Entry], chart: Chart, found: Found) -> None:
         return
     for entry in entries:
         for subject in subjects(entry.rule, chart):
-            _judge_subject(entry, chart, subject, found)
+            judge_subject(entry, chart, subject, found)
 
 
 def _judge_allergies(
@@ -300,13 +261,13 @@ def _judge_allergies(
         if known is not None and known.isdisjoint(entry.second):
             continue
         for subject in subjects(entry.rule, chart):
-            _judge_subject(entry, chart, subject, found)
+            judge_subject(entry, chart, subject, found)
     for rule in of_any:
         if known is not None and known.isdisjoint(rule.entry.second):
             continue
         for subject in rule.subjects(chart):
             if subject.orders:
-                _judge_subject(rule.entry, chart, subject, found)
+                judge_subject(rule.entry, chart, subject, found)
             else:
                 _judge_nobody(rule, chart, found)
 
@@ -316,7 +277,7 @@ def _judge_nobody(rule: AnyOrder, chart: Chart, found: Found) -> None:
     own: Found = []
     plain = rule.settles and chart.patient.allergies is None
     if not (plain and rule.settled):
-        _judge_subject(rule.nobody, chart, NOBODY, own)
+        judge_subject(rule.nobody, chart, NOBODY, own)
         if plain and all(outcome.status is not Status.ERROR for _, outcome in own):
             rule.settled = [own[0][1].status if own else Status.NOT_MET]
     elif rule.settled[0] is not Status.NOT_MET:
@@ -339,57 +300,14 @@ def _judge_patient(taken: list[tuple[int, About]], chart: Chart, found: Found) -
         try:
             hits += group.hits(chart, None)
         except Exception:
-            _by_reference(group.entries, chart, PATIENT, own)
+            by_reference(group.entries, chart, PATIENT, own)
     if own:
         found += dict(own).items()
     judged = {index for index, _ in own}
     for entry, truth in hits:
         if entry.index not in judged:
             judged.add(entry.index)
-            _conclude(entry, chart, PATIENT, truth, found)
-
-
-def _judge_subject(entry: Entry, chart: Chart, subject: Subject, found: Found) -> None:
-    truth: Truth = TRUE
-    if not entry.always:
-        orders = subject.orders
-        first = orders[0] if orders else None
-        second = orders[1] if len(orders) > 1 else None
-        try:
-            truth = entry.when(chart, first, second, subject.allergy)
-        except Exception:
-            _by_reference((entry,), chart, subject, found)
-            return
-    if truth == TRUE and (subject.overlaps == UNKNOWN or not subject.listed):
-        truth = UNKNOWN
-    if truth != FALSE:
-        _conclude(entry, chart, subject, truth, found)
-
-
-def _conclude(entry: Entry, chart: Chart, subject: Subject, truth: Truth, found: Found) -> None:
-    """Note the outcome of a condition that is not FALSE."""
-    rule = entry.rule
-    if entry.unless:
-        orders = subject.orders
-        first = orders[0] if orders else None
-        second = orders[1] if len(orders) > 1 else None
-        try:
-            unless = [check(chart, first, second, subject.allergy) for check in entry.unless]
-        except Exception:
-            _by_reference((entry,), chart, subject, found)
-            return
-        status = EXCEPTED if TRUE in unless else BARE[truth]
-    else:
-        status = BARE[truth]
-    found.append((entry.index, Outcome(rule, subject, status, TracedDetails(rule, chart, subject))))
-
-
-def _by_reference(entries: Iterable[Entry], chart: Chart, subject: Subject, found: Found) -> None:
-    """The rules as the reference evaluator judges them, where something of them raised."""
-    for entry in entries:
-        outcome = judge_rule(entry.rule, chart, subject).outcome
-        if outcome.status is not Status.NOT_MET:
-            found.append((entry.index, outcome))
+            conclude(entry, chart, PATIENT, truth, found)
 
 
 _KEPT: dict[str, InprocessEvaluator] = {}

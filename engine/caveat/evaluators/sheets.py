@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from caveat.compile.nodes import All, Always, Node
 from caveat.compile.program import CompiledRule
+from caveat.errors import CaveatError
 from caveat.evaluators.closures import Closures, cost
 from caveat.evaluators.closures_of_numbers import Closure, Scale
 from caveat.facts.chart import Chart
@@ -38,15 +39,18 @@ class Entry:
 
     @classmethod
     def of(cls, index: int, rule: CompiledRule, closures: Closures) -> Entry:
-        """The rule with its parts compiled."""
-        return cls(
-            index,
-            rule,
-            closures.node(rule.when),
-            tuple(closures.node(exclusion.node) for exclusion in rule.unless),
-            frozenset(rule.second),
-            rule.when == Always() and not rule.unless,
-        )
+        """The rule with its parts compiled; one that cannot be is left to the reference evaluator."""
+        try:
+            when = closures.node(rule.when)
+            unless = tuple(closures.node(exclusion.node) for exclusion in rule.unless)
+        except Exception:
+            return cls(index, rule, _not_compiled, (), frozenset(rule.second), False)
+        always = rule.when == Always() and not rule.unless
+        return cls(index, rule, when, unless, frozenset(rule.second), always)
+
+
+def _not_compiled(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
+    raise CaveatError("the rule could not be compiled")
 
 
 Hit = tuple[Entry, Truth]

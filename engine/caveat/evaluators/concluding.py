@@ -1,0 +1,97 @@
+"""From the truth of a condition to an outcome whose details are traced when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from caveat.compile.program import CompiledRule
+from caveat.evaluators.outcome import BARE, EXCEPTED, Outcome
+from caveat.evaluators.reference import judge_rule
+from caveat.evaluators.sheets import Entry
+from caveat.evaluators.subjects import Subject
+from caveat.facts.chart import Chart
+from caveat.findings.basis import Basis, Explained, Missing, Unchecked
+from caveat.findings.severity import Status
+from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
+
+Found = list[tuple[int, Outcome]]
+"""Outcomes with the place of their rule in the program."""
+
+
+class TracedDetails:
+    """Details traced when they are first asked for; the same for every asker."""
+
+    __slots__ = ("_chart", "_details", "_rule", "_subject")
+
+    def __init__(self, rule: CompiledRule, chart: Chart, subject: Subject) -> None:
+        self._rule, self._chart, self._subject = rule, chart, subject
+        self._details: Explained | None = None
+
+    def _traced(self) -> Explained:
+        if self._details is None:
+            self._details = judge_rule(self._rule, self._chart, self._subject).outcome.details
+        return self._details
+
+    @property
+    def because(self) -> tuple[Basis, ...]:
+        """The facts that decided it."""
+        return self._traced().because
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """The facts that left it open."""
+        return self._traced().missing
+
+    @property
+    def unchecked(self) -> tuple[Unchecked, ...]:
+        """The exceptions that could not be judged."""
+        return self._traced().unchecked
+
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """The exceptions that hold."""
+        return self._traced().exceptions
+
+
+def judge_subject(entry: Entry, chart: Chart, subject: Subject, found: Found) -> None:
+    """Note the outcome of a rule for one subject, unless it does not hold."""
+    truth: Truth = TRUE
+    if not entry.always:
+        orders = subject.orders
+        first = orders[0] if orders else None
+        second = orders[1] if len(orders) > 1 else None
+        try:
+            truth = entry.when(chart, first, second, subject.allergy)
+        except Exception:
+            by_reference((entry,), chart, subject, found)
+            return
+    if truth == TRUE and (subject.overlaps == UNKNOWN or not subject.listed):
+        truth = UNKNOWN
+    if truth != FALSE:
+        conclude(entry, chart, subject, truth, found)
+
+
+def conclude(entry: Entry, chart: Chart, subject: Subject, truth: Truth, found: Found) -> None:
+    """Note the outcome of a condition that is not FALSE."""
+    rule = entry.rule
+    if entry.unless:
+        orders = subject.orders
+        first = orders[0] if orders else None
+        second = orders[1] if len(orders) > 1 else None
+        try:
+            unless = [check(chart, first, second, subject.allergy) for check in entry.unless]
+        except Exception:
+            by_reference((entry,), chart, subject, found)
+            return
+        status = EXCEPTED if TRUE in unless else BARE[truth]
+    else:
+        status = BARE[truth]
+    found.append((entry.index, Outcome(rule, subject, status, TracedDetails(rule, chart, subject))))
+
+
+def by_reference(entries: Iterable[Entry], chart: Chart, subject: Subject, found: Found) -> None:
+    """The rules as the reference evaluator judges them, where something of them raised."""
+    for entry in entries:
+        outcome = judge_rule(entry.rule, chart, subject).outcome
+        if outcome.status is not Status.NOT_MET:
+            found.append((entry.index, outcome))
