@@ -243,6 +243,14 @@ C039 = [
     ),
     ("asked", 0, ON_FALLS),
     ("as an indication", 0, one("{order: {indication: [falls, epilepsy]}}")),
+    (
+        "as a reaction",
+        0,
+        one(
+            "{allergy: {reaction: [falls, epilepsy]}}",
+            applies_to="{allergy: {order: {ingredient: baclofen}}}",
+        ),
+    ),
 ]
 C050 = [
     ("none", 1, one("{always: true}", evidence="[]")),

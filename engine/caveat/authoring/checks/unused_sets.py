@@ -34,6 +34,8 @@ def run(folder: Folder) -> Iterator[Diagnostic]:
         for leaf in rule.compiled.asked():
             if isinstance(leaf, (nodes.ConditionLeaf, nodes.IndicationLeaf)):
                 used |= set(leaf.sets)
+            elif isinstance(leaf, nodes.AllergyLeaf) and leaf.prop in ("reaction", "only_reaction"):
+                used |= set(leaf.values)
     for name in folder.terminology.tables.value_sets:
         if name not in used and folder.terminology.value_set(name).kind not in ("assertion", "other"):
             why = f"No rule asks about {name}."
