@@ -266,6 +266,8 @@ C051 = [
         (("topic/ledger.yaml", "format: 1\nsource: x\nstatements: []\n"),),
     ),
 ]
+SUMMED = "{sum: {of: {class: opioid}, times: daily_dose, at_least: 60 mg/d}}"
+COUNTED = "{sum: {of: {class: sedative}, at_least: 2}}"
 C052 = [
     ("no fact", 1, one("{always: true}", alert=alert("{creatinine_clearence}"))),
     ("a fact", 0, one("{always: true}", alert=alert("{creatinine_clearance} {age} {sex}"))),
@@ -281,6 +283,9 @@ C052 = [
         one("{always: true}", alert=alert("{order.name}"), applies_to="{patient: {taking: {class: opioid}}}"),
     ),
     ("a stray brace", 1, one("{always: true}", alert=alert("{age"))),
+    ("the sum", 0, one(SUMMED, alert=alert("{total}"), applies_to="{patient: {}}")),
+    ("no sum", 1, one("{always: true}", alert=alert("{total}"))),
+    ("two sums", 1, one(f"{{all: [{SUMMED}, {COUNTED}]}}", alert=alert("{total}"))),
 ]
 C053 = [
     ("140", 1, one("{always: true}", alert=alert("x" * 140))),

@@ -221,6 +221,25 @@ def test_a_very_large_sheet_is_not_written() -> None:
     assert written(sheet, closures) is None
 
 
+def test_many_parts_and_deep_trees_are_written_within_what_python_allows() -> None:
+    """Conditions of 150 parts beside each other, and of 40 below each other."""
+    limits = [programs.order_number_leaf(Seeded(seed), 0) for seed in range(150)]
+    deep: Node = limits[0]
+    for leaf in limits[1:40]:
+        deep = AnyOf((All((leaf, deep)), OrderIsLeaf(0, "route", ("oral",), negated=True)))
+    whens: list[Node] = [All(tuple(limits)), AnyOf(tuple(limits)), deep]
+    template = order_rules(Seeded(1), 1).rules[0]
+    program = seal("test", tuple(replace(template, id=f"r.{i}", when=when) for i, when in enumerate(whens)))
+    closures = Closures()
+    ask = written(sheet_of(program, closures), closures)
+    assert ask is not None
+    record = patients.patient({"id": "p", "orders": [{"id": "o1", "text": "baclofen", "status": "active"}]})
+    one, two = patients.chart(record), patients.chart(record)
+    found = asked(ask, one, one.current[0])
+    assert found == asked(sheet_of(program, closures).asked, two, two.current[0])
+    assert found
+
+
 def test_nothing_that_a_rule_says_is_in_the_text() -> None:
     """Names of facts, sets and values are handed over as objects; only limits stand in the text."""
     texts: list[str] = []

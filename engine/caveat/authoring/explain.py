@@ -107,7 +107,7 @@ def explain(
         SubjectExplained(
             one,
             by,
-            fill(rule.texts.summary, chart, one.outcome.subject, rule.limits, rule.scopes)
+            fill(rule.texts.summary, chart, one.outcome.subject, rule.limits, rule.scopes, rule.when)
             if _shown(one)
             else rule.title,
         )

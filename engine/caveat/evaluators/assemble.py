@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from caveat.compile.program import Texts
+from caveat.compile.program import CompiledRule, Texts
 from caveat.compile.ruleset import Ruleset
 from caveat.evaluators.outcome import Outcome
-from caveat.evaluators.texts import fill
+from caveat.evaluators.texts import fill, sums_of
+from caveat.evaluators.totals import medicine
 from caveat.facts import quick
 from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView
 from caveat.facts.numbers import OLDEST, number
 from caveat.facts.problems_list import views
-from caveat.findings.basis import Details, Missing
+from caveat.findings.basis import Details, Medicine, Missing, merge_medicines
 from caveat.findings.report import UNSETTLED, Finding, RecordError, RecordNote, Report, Unrecognised
 from caveat.findings.severity import Status
 
@@ -186,8 +187,33 @@ def _finding(outcome: Outcome, chart: Chart, rules: Ruleset, suppressed_by: str 
         suppressed_by,
         outcome.error,
         rules.tier(rule.id, rule.severity, open=status is Status.CANNOT_ASSESS),
-        lambda template: fill(template, chart, subject, rule.limits, rule.scopes),
+        lambda template: fill(template, chart, subject, rule.limits, rule.scopes, rule.when),
+        None if orders or rule.subject != "patient" else lambda told: _medicines(told, rule, chart),
     )
+
+
+def _medicines(told: tuple[Medicine, ...], rule: CompiledRule, chart: Chart) -> tuple[Medicine, ...]:
+    """The medicines that a finding on the patient rests on, from those that its facts are `told` of.
+
+    To these come what was added to the same sum though nothing is known of it, and the orders in the scope
+    of the rule where none of them is among the others.
+    """
+    found, known = list(told), {one.order for one in told}
+    for leaf in sums_of(rule.when):
+        members = frozenset(name for name, weight in leaf.weights if weight.low)
+        # which orders a `where` leaves out is told by the facts alone
+        if leaf.where is None and not known.isdisjoint(v.order.id for v in _within(members, chart)):
+            found += [medicine(view, members) for view in _within(members, chart) if view in chart.counted]
+    scope = _within(frozenset(rule.first), chart)
+    if known.isdisjoint(view.order.id for view in scope):
+        # an order and its being carried out are one medicine
+        counted = [view for view in scope if view in chart.counted]
+        found += [medicine(view, rule.first) for view in counted or scope]
+    return merge_medicines(found)
+
+
+def _within(names: frozenset[str], chart: Chart) -> list[OrderView]:
+    return [view for view in chart.current if not names.isdisjoint(view.ingredients)]
 
 
 def _drugs(first: tuple[str, ...], second: tuple[str, ...], orders: tuple[OrderView, ...]) -> tuple[str, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from caveat.compile import nodes
 from caveat.evaluators.subjects import Subject
-from caveat.evaluators.totals import EVERY, NO_LIST, Judge, holds
+from caveat.evaluators.totals import EVERY, NO_LIST, Judge, holds, medicine
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Order
 from caveat.facts.identify import OrderView
 from caveat.facts.observed import days_to_base
 from caveat.facts.problems_list import Answer
-from caveat.findings.basis import Basis, Missing, merge_missing
+from caveat.findings.basis import Basis, Missing, merge_missing, of_order
 from caveat.intervals import inside
 from caveat.truth import FALSE, UNKNOWN
 
@@ -47,14 +47,16 @@ def exposure(leaf: nodes.ExposureLeaf, chart: Chart, judge: Judge) -> Answer:
         if held.truth == FALSE:
             continue
         maybe.append(ran)
-        basis.append(_basis(view))
+        about = medicine(view, members)
+        basis += of_order((_basis(view),), about)
         surely = _within(_surely_ran(view.order, last), first, last)
         if held.truth == UNKNOWN:
-            missing.append(held.missing)
+            missing.append(of_order(held.missing, about))
         elif surely is not None:
             sure.append(surely)
         if surely != ran:
-            missing.append((Missing("start", f"when {view.name!r} ran is not known to the day", ("stop",)),))
+            why = f"when {view.name!r} ran is not known to the day"
+            missing.append((Missing("start", why, ("stop",), (about,)),))
     closed = chart.patient.complete.orders == "closed"
     if not closed:
         missing.append((Missing("orders", "earlier orders may not be listed"),))

@@ -64,6 +64,7 @@ class Group:
         if sheet is None:
             self._sheet = sheet = laid_out(self.others, self._closures)
         if self._asked >= self._written_after:
+            self._ask = sheet.asked  # and so it stays, should the writing fail
             self._ask = written(sheet, self._closures) or sheet.asked
             self._ask(chart, view, hits)
             return

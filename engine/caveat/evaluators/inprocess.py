@@ -199,16 +199,14 @@ def _judge_mixture(groups: list[Group], chart: Chart, view: OrderView, found: Fo
 def _judge_pairs(taken: list[tuple[int, About]], chart: Chart, found: Found) -> None:
     """The rules on two orders: by the partners that are taken too, in the order of the record."""
     current, places = chart.current, chart.places
-    names = places.keys()
     asked: dict[tuple[int, int, int], Entry] = {}
     for i, rules in taken:
         pairs = rules.pairs
-        if not rules.partners.isdisjoint(names):
-            for name in rules.partners.intersection(names):
-                for j in places[name]:
-                    if i != j:
-                        for entry in pairs[name]:
-                            asked[entry.index, i, j] = entry
+        for name in rules.partners.intersection(places):
+            for j in places[name]:
+                if i != j:
+                    for entry in pairs[name]:
+                        asked[entry.index, i, j] = entry
         for entry in rules.wide:
             for j, other in enumerate(current):
                 if i != j and not entry.second.isdisjoint(other.ingredients):
@@ -222,8 +220,16 @@ def _judge_pair(entry: Entry, chart: Chart, one: OrderView, other: OrderView, fo
     if rule.share and not (sharing(rule, one, other) and _are_counted(chart, one, other)):
         return
     together = overlap(one.order, other.order)
-    if together != FALSE:
-        judge_subject(entry, chart, Subject((one, other), None, together), found)
+    if together == FALSE:
+        return
+    try:
+        truth = TRUE if entry.always else entry.when(chart, one, other, None)
+    except Exception:
+        by_reference((entry,), chart, Subject((one, other), None, together), found)
+        return
+    if truth != FALSE:
+        subject = Subject((one, other), None, together)
+        conclude(entry, chart, subject, min(truth, together), found)
 
 
 def _are_counted(chart: Chart, one: OrderView, other: OrderView) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+from caveat.compile.nodes import Node, SumLeaf, leaves
 from caveat.compile.program import Limit
 from caveat.evaluators.subjects import Subject
 from caveat.facts.catalog import ORDER_NUMBERS, number_fact
@@ -40,10 +41,12 @@ def fill(
     subject: Subject,
     limits: Sequence[Limit] = (),
     scopes: Sequence[tuple[str, ...]] = ((), ()),
+    when: Node | None = None,
 ) -> str:
     """The template with every `{...}` replaced; an unknown value reads "not recorded".
 
-    `{limit}` is what the rule's table allows this patient. `scopes` are the ingredients of the rule's two
+    `{limit}` is what the rule's table allows this patient, `{total}` the sum that its condition `when` makes.
+    `scopes` are the ingredients of the rule's two
     orders: amounts of a combination product are those of the one that it is about.
     """
 
@@ -59,6 +62,8 @@ def fill(
             )
         elif name == "limit":
             found[place] = limit_text(limits, chart, subject)
+        elif name == "total" and when is not None:
+            found[place] = total_text(when, chart)
         else:
             found[place] = value_text(name, chart, subject)
     return "".join(found)
@@ -92,6 +97,26 @@ def limit_text(limits: Sequence[Limit], chart: Chart, subject: Subject) -> str:
     if len(distinct) > 3:
         return f"{distinct[0]} to {distinct[-1]}, by what is not known"
     return " or ".join(distinct) if distinct else UNKNOWN_TEXT
+
+
+def sums_of(when: Node) -> tuple[SumLeaf, ...]:
+    """The different sums that a condition makes, whatever limits it holds them against."""
+    found = [leaf for leaf in leaves(when) if isinstance(leaf, SumLeaf)]
+    return tuple({(leaf.weights, leaf.times, leaf.where): leaf for leaf in found}.values())
+
+
+def total_text(when: Node, chart: Chart) -> str:
+    """The sum that a condition makes, in the unit of its limit; of several, or without one, not told."""
+    from caveat.evaluators.leaves import judge
+    from caveat.evaluators.totals import added
+
+    sums = sums_of(when)
+    if len(sums) != 1 or chart.patient.orders is None:
+        return UNKNOWN_TEXT
+    total, _, _ = added(sums[0], chart, judge)
+    return (
+        UNKNOWN_TEXT if not total.low and total.high is None else _interval_text(total, sums[0].unit, False)
+    )
 
 
 def value_text(name: str, chart: Chart, subject: Subject) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from fractions import Fraction
 from typing import Final
 
@@ -13,7 +13,7 @@ from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView
 from caveat.facts.order_numbers import order_number
 from caveat.facts.problems_list import Answer
-from caveat.findings.basis import Basis, Missing, merge_basis, merge_missing
+from caveat.findings.basis import Basis, Medicine, Missing, merge_basis, merge_missing, of_order
 from caveat.intervals import Interval, inside
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth, all_of, any_of, at_least, negate
 from caveat.units import parse_unit
@@ -55,20 +55,31 @@ def chosen(
     return found
 
 
+def medicine(view: OrderView, asked: Container[str]) -> Medicine:
+    """An order as a medicine to name, with those of its ingredients that are asked about."""
+    drugs = tuple([name for name in view.ingredients if name in asked])
+    return Medicine(view.order.id, view.name, view.ingredients, drugs)
+
+
+def order_basis(view: OrderView, asked: Container[str]) -> Basis:
+    """That an order is taken."""
+    return Basis("order", view.name, None, view.order.source, (medicine(view, asked),))
+
+
 def count(leaf: nodes.CountLeaf, chart: Chart, judge: Judge) -> Answer:
     """How many orders or ingredients are in the scope; unrecognised orders may be among them."""
     listed = chosen(leaf, chart, judge)
     sure = [view for view, held in listed if held.truth == TRUE]
     found, most = _number(leaf, sure), _number(leaf, [view for view, _ in listed])
     doubtful = sum(1 for view in chart.counted if view.resolution.unrecognised)
-    basis = tuple(Basis("order", view.name, None, view.order.source) for view, _ in listed)
+    basis = tuple(order_basis(view, leaf.ingredients) for view, _ in listed)
     if chart.patient.orders is None:
         return NO_LIST
     high = None if chart.patient.complete.orders == "unknown" else Fraction(most + doubtful)
     truth = no_more_than_listed(inside(Interval(Fraction(found), high), leaf.target), leaf, chart)
     if truth != UNKNOWN:
         return Answer(truth, basis)
-    unsure = [held.missing for _, held in listed]
+    unsure = [of_order(held.missing, medicine(view, leaf.ingredients)) for view, held in listed]
     if doubtful:
         unsure.append((Missing("orders", "some medicines are not recognised"),))
     lacking = merge_missing(unsure) or (Missing("orders", "the list of medicines is not closed"),)
@@ -98,6 +109,16 @@ def total(leaf: nodes.SumLeaf, chart: Chart, judge: Judge) -> Answer:
     """
     if chart.patient.orders is None:
         return NO_LIST
+    summed, bases, missing = added(leaf, chart, judge)
+    truth = no_more_than_listed(inside(summed, leaf.target), leaf, chart)
+    open_ = merge_missing(missing) or (Missing("orders", "the list of medicines may not be complete"),)
+    return Answer(truth, merge_basis(bases), open_ if truth == UNKNOWN else ())
+
+
+def added(
+    leaf: nodes.SumLeaf, chart: Chart, judge: Judge
+) -> tuple[Interval, list[tuple[Basis, ...]], list[tuple[Missing, ...]]]:
+    """The sum from what it surely is to what it may be, what it rests on, and what is missing."""
     weights = {name: weight.low or Fraction(0) for name, weight in leaf.weights}
     low, high = Fraction(0), Fraction(0)
     open_high = chart.patient.complete.orders == "unknown"
@@ -110,20 +131,18 @@ def total(leaf: nodes.SumLeaf, chart: Chart, judge: Judge) -> Answer:
     for view, held in chosen(leaf, chart, judge):
         names = [name for name in view.ingredients if weights.get(name)]
         if held.truth == UNKNOWN and names:
-            missing.append(held.missing)
+            missing.append(of_order(held.missing, medicine(view, names)))
         for name in names:
             part, basis, lacking = _part(leaf, chart, view, name)
-            bases.append(basis)
-            missing.append(lacking)
+            bases.append(of_order(basis, medicine(view, (name,))))
+            missing.append(of_order(lacking, medicine(view, (name,))))
             if held.truth == TRUE:
                 low += weights[name] * (part.low or 0)
             if part.high is None:
                 open_high = True
             else:
                 high += weights[name] * part.high
-    truth = no_more_than_listed(inside(Interval(low, None if open_high else high), leaf.target), leaf, chart)
-    open_ = merge_missing(missing) or (Missing("orders", "the list of medicines may not be complete"),)
-    return Answer(truth, merge_basis(bases), open_ if truth == UNKNOWN else ())
+    return Interval(low, None if open_high else high), bases, missing
 
 
 def _part(
@@ -131,7 +150,7 @@ def _part(
 ) -> tuple[Interval, tuple[Basis, ...], tuple[Missing, ...]]:
     """What one ingredient of an order adds before its weight, what that rests on, and what is missing."""
     if leaf.times is None:
-        return Interval(Fraction(1), Fraction(1)), (Basis("order", view.name, None, view.order.source),), ()
+        return Interval(Fraction(1), Fraction(1)), (order_basis(view, (name,)),), ()
     dose = order_number(chart, view, leaf.times, (name,))
     if dose.interval is None or dose.dimension != parse_unit(leaf.unit).dimension:
         why = f"{view.name!r} is not measured in {leaf.unit}"

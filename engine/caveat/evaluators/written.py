@@ -27,6 +27,8 @@ MOST_QUESTIONS = 1_000
 """Questions past which a sheet is not written: what is so large is found on ladders, not asked in turn."""
 MOST_RUNGS = 8
 """Limits on one number up to which they are compared in turn."""
+MOST_PARTS = 12
+"""Parts of one node that are asked in turn, each below the one before it: Python allows 100 levels in all."""
 DEEPEST = 24
 """Questions below each other past which the sheet itself goes on."""
 FILE = "<a sheet of rules>"
@@ -160,7 +162,7 @@ class _Writer:
 
     def node(self, node: Node, held: str, depth: int) -> None:
         """The truth of one part."""
-        whole = isinstance(node, (All, AnyOf)) and depth <= DEEPEST
+        whole = isinstance(node, (All, AnyOf)) and depth <= DEEPEST and len(node.parts) <= MOST_PARTS
         if isinstance(node, All) and self.closures.fused(node.parts) is not None:
             whole = False
         if whole:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from caveat.findings.basis import NO_DETAILS, Detailed, Explained
+from caveat.findings.basis import NO_DETAILS, Detailed, Explained, Medicine, medicines_of
 from caveat.findings.severity import RANK, Status
 
 
@@ -39,13 +39,18 @@ class RuleFacts(Protocol):
     def interaction(self) -> tuple[tuple[str, str], ...]: ...
 
 
+Taken = Callable[[tuple[Medicine, ...]], tuple[Medicine, ...]]
+
+
 @dataclass(frozen=True, init=False)
 class Finding(Detailed):
     """One rule judged for one subject.
 
     `subject` holds the ids of the orders and then of the allergy it was judged for. `because` are
     the facts that decided it, `missing` those that left it open, `unchecked` the exceptions that
-    could not be judged. `fill` completes a text of the rule with this patient's values.
+    could not be judged. `fill` completes a text of the rule with this patient's values. `drugs` are
+    the ingredients of its orders in the rule's scope. A finding on the patient has neither orders nor
+    drugs; `medicines` are the orders it rests on, which `taken` makes of those that its facts are of.
     """
 
     rule: RuleFacts
@@ -58,6 +63,7 @@ class Finding(Detailed):
     error: str | None = None
     tier: str = ""
     fill: Callable[[str], str] | None = None
+    taken: Taken | None = None
 
     def __init__(
         self,
@@ -71,6 +77,7 @@ class Finding(Detailed):
         error: str | None = None,
         tier: str = "",
         fill: Callable[[str], str] | None = None,
+        taken: Taken | None = None,
     ) -> None:
         # as the dataclass would, in less than half the time: a report makes one for each thing it found
         own = self.__dict__
@@ -81,12 +88,30 @@ class Finding(Detailed):
             suppressed_by,
             error,
         )
-        own["tier"], own["fill"] = tier, fill
+        own["tier"], own["fill"], own["taken"] = tier, fill, taken
 
     @property
     def subject(self) -> tuple[str, ...]:
         """Order ids, then the allergy id."""
         return self.orders + self.allergies
+
+    @property
+    def medicines(self) -> tuple[Medicine, ...]:
+        """Of a finding without orders, the medicines it rests on; they are no part of what it is."""
+        if self.orders:
+            return ()
+        known: tuple[Medicine, ...] | None = self.__dict__.get("_medicines")
+        if known is None:
+            known = medicines_of((*self.because, *self.missing))
+            if self.taken is not None:
+                known = self.taken(known)
+            self.__dict__["_medicines"] = known
+        return known
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The ingredients to name: `drugs`, or of a finding on the patient those of its medicines."""
+        return self.drugs or tuple(dict.fromkeys(name for one in self.medicines for name in one.drugs))
 
     @property
     def severity(self) -> str:

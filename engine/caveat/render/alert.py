@@ -9,7 +9,7 @@ from caveat.findings.basis import Missing
 from caveat.findings.report import Finding
 from caveat.render.clean import clean
 from caveat.render.lines import Line, line, paragraph
-from caveat.render.products import Product, products
+from caveat.render.products import Product, products, products_of
 from caveat.render.view import View
 from caveat.render.words import SHORT, basis_words, fact_words, joined, missing_briefly, missing_words
 
@@ -23,7 +23,7 @@ def alert_lines(finding: Finding, view: View) -> list[Line]:
     rule, width = finding.rule, view.width
     lines = head(finding, view)
     lines += paragraph("", clean(finding.summary), width, role="head")
-    lines += bullets("Medicines", [product_words(p) for p in products(finding)], view)
+    lines += medicines(products(finding), view)
     lines += paragraph("What can happen", clean(finding.text("consequence") or "", 2000), width)
     lines += paragraph("Do this", clean(finding.text("action") or "", 2000), width, role="head")
     lines += paragraph("Monitor", clean(finding.text("monitoring") or "", 2000), width)
@@ -36,6 +36,14 @@ def alert_lines(finding: Finding, view: View) -> list[Line]:
     if view.verbose:
         lines += _identity(finding, view)
     return lines
+
+
+def medicines(found: Iterable[Product], view: View) -> list[Line]:
+    """The medicines of a finding: a line each, or where there are more than two in one paragraph."""
+    shown = [product_words(product) for product in found]
+    if len(shown) <= MOST or view.verbose:
+        return bullets("Medicines", shown, view)
+    return paragraph("Medicines", joined(shown, MOST_FACTS), view.width)
 
 
 def _because(finding: Finding, view: View) -> list[Line]:
@@ -143,7 +151,7 @@ def _open_group(members: list[Finding], view: View) -> list[Line]:
     missing = tuple(m for finding in members for m in finding.missing)
     briefly = list(dict.fromkeys(missing_briefly(m) for m in missing))
     lines = [line((view.mark("open"), "open"))]
-    lines += bullets("Medicines", [product_words(p) for p in products(members[0])], view)
+    lines += medicines(products_of(members), view)
     lines += paragraph("Missing", "; ".join(briefly), view.width, role="head")
     lines += paragraph("Would decide it", ", ".join(deciders(missing)), view.width)
     for finding in members:
@@ -158,7 +166,7 @@ def open_lines(finding: Finding, view: View) -> list[Line]:
     rule = finding.rule
     lines = _headed(view.mark("open"), "open", f"{rule.id} · {SHORT[rule.severity]} if it holds", view)
     lines += paragraph("", clean(rule.title), view.width, role="head")
-    lines += bullets("Medicines", [product_words(p) for p in products(finding)], view)
+    lines += medicines(products(finding), view)
     lines += bullets("Missing", [missing_words(m) for m in finding.missing], view)
     lines += paragraph("Would decide it", ", ".join(deciders(finding.missing)), view.width)
     lines += bullets("Known", [basis_words(b) for b in finding.because], view)

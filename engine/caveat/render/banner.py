@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from caveat.findings.report import Report
 from caveat.render.clean import clean
@@ -49,5 +50,5 @@ def reasons(report: Report) -> list[str]:
         found.append(f"{len(conditions)} conditions not recognised")
     missing: Counter[str] = Counter()
     for finding in report.cannot_assess:
-        missing.update({missing_briefly(m): 1 for m in finding.missing})
+        missing.update({missing_briefly(replace(m, of=())): 1 for m in finding.missing})
     return found + [text for text, _ in missing.most_common()]

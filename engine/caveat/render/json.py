@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from caveat.findings.basis import Missing, Unchecked
+from caveat.findings.basis import Basis, Missing, Unchecked
 from caveat.findings.report import Finding, Report
 from caveat.render.clean import encodable
 from caveat.render.products import NotCovered, products
@@ -17,6 +17,7 @@ from caveat.render.shapes import (
     EvidenceJSON,
     ExceptedJSON,
     ExceptionJSON,
+    FactJSON,
     MissingJSON,
     ReportJSON,
     SuppressedJSON,
@@ -111,7 +112,7 @@ def _finding(finding: Finding, sources: Mapping[str, str]) -> dict[str, Any]:
         "status": rule.status,
         "title": rule.title,
         "subject": {"orders": list(finding.orders), "allergies": list(finding.allergies)},
-        "drugs": list(finding.drugs),
+        "drugs": list(finding.named),
         "products": [
             {"order": p.order, "name": p.name, "ingredients": list(p.ingredients)} for p in products(finding)
         ],
@@ -120,11 +121,21 @@ def _finding(finding: Finding, sources: Mapping[str, str]) -> dict[str, Any]:
         "action": finding.text("action"),
         "monitoring": finding.text("monitoring"),
         "advice": finding.text("advice"),
-        "because": [
-            {"fact": b.fact, "value": b.value, "at": b.at, "source": b.source} for b in finding.because
-        ],
+        "because": [_fact(b) for b in finding.because],
         "evidence": [_evidence(citation, sources) for citation in rule.evidence],
     }
+
+
+def _fact(basis: Basis) -> FactJSON:
+    found: FactJSON = {
+        "fact": basis.fact,
+        "value": basis.value,
+        "at": basis.at,
+        "source": basis.source,
+    }
+    if basis.of:
+        found["orders"] = [medicine.order for medicine in basis.of]
+    return found
 
 
 def _evidence(citation: Any, sources: Mapping[str, str]) -> EvidenceJSON:
@@ -189,7 +200,14 @@ def needs(missing: Iterable[Missing]) -> list[str]:
 
 
 def _missing(missing: Iterable[Missing]) -> list[MissingJSON]:
-    return [{"fact": m.fact, "reason": m.reason, "inputs": list(m.inputs)} for m in missing]
+    return [_lack(m) for m in missing]
+
+
+def _lack(missing: Missing) -> MissingJSON:
+    found: MissingJSON = {"fact": missing.fact, "reason": missing.reason, "inputs": list(missing.inputs)}
+    if missing.of:
+        found["orders"] = [medicine.order for medicine in missing.of]
+    return found
 
 
 def _unchecked(unchecked: Iterable[Unchecked]) -> list[UncheckedJSON]:

@@ -28,10 +28,12 @@ NotCovered = Product
 
 
 def products(finding: Finding) -> tuple[Product, ...]:
-    """The products of a finding's orders, the judged one first."""
+    """The products of a finding's orders, the judged one first; of one on the patient, those it rests on."""
     known: tuple[Product, ...] | None = finding.__dict__.get("_products")
     if known is not None:
         return known
+    if not finding.orders:
+        return tuple(Product(one.order, one.name, one.ingredients) for one in finding.medicines)
     fill = finding.fill
     if fill is None:
         return ()
@@ -42,6 +44,12 @@ def products(finding: Finding) -> tuple[Product, ...]:
         found.append(Product(order, name, ingredients))
     kept = finding.__dict__["_products"] = tuple(found)
     return kept
+
+
+def products_of(findings: Iterable[Finding]) -> tuple[Product, ...]:
+    """The products of several findings, each order once."""
+    found = {product.order: product for finding in findings for product in products(finding)}
+    return tuple(found.values())
 
 
 def subjects_of(program: Program) -> frozenset[str]:

@@ -39,7 +39,7 @@ class SubjectJSON(TypedDict):
 
 
 class ProductJSON(TypedDict):
-    """An order of the subject: the product as written, and the ingredients found in it."""
+    """An order of the finding: the product as written, and the ingredients found in it."""
 
     order: str
     name: str
@@ -47,20 +47,28 @@ class ProductJSON(TypedDict):
 
 
 class FactJSON(TypedDict):
-    """A fact as the record states it, with unit, date and source; null where the record gives none."""
+    """A fact as the record states it, with unit, date and source; null where the record gives none.
+
+    `orders` are the orders that it was counted or summed for, where it was for any.
+    """
 
     fact: str
     value: str
     at: str | None
     source: str | None
+    orders: NotRequired[list[str]]
 
 
 class MissingJSON(TypedDict):
-    """A fact that could not be had, why, and the inputs that would give it (empty: the fact itself)."""
+    """A fact that could not be had, why, and the inputs that would give it (empty: the fact itself).
+
+    `orders` are the orders whose count or sum asked for it, where it is one of orders.
+    """
 
     fact: str
     reason: str
     inputs: list[str]
+    orders: NotRequired[list[str]]
 
 
 class UncheckedJSON(TypedDict):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from caveat.findings.basis import Basis, Missing
+from caveat.findings.basis import Basis, Medicine, Missing
 from caveat.render.clean import clean
 
 
@@ -61,6 +61,7 @@ _PROPER: Final = {
     "since_stop": "time since the end",
     "treatment_time": "time on treatment",
 }
+_MOST_NAMES: Final = 4
 _AGE: Final = re.compile(r"(.+)_age")
 
 
@@ -82,8 +83,8 @@ def missing_words(missing: Missing) -> str:
     """What is missing and why: "creatinine clearance not recorded"."""
     name = fact_words(missing.fact)
     if missing.reason == "not recorded":
-        return f"{name} not recorded"
-    return f"{name}: {in_words(missing.reason)}"
+        return with_medicines(f"{name} not recorded", missing.of)
+    return with_medicines(f"{name}: {in_words(missing.reason)}", missing.of)
 
 
 def missing_briefly(missing: Missing) -> str:
@@ -92,11 +93,21 @@ def missing_briefly(missing: Missing) -> str:
     if inputs:
         names = [fact_words(name) for name in inputs]
         named = " and ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
-        return f"{fact_words(missing.fact)} lacks {named}"
+        return with_medicines(f"{fact_words(missing.fact)} lacks {named}", missing.of)
     reason = missing.reason.partition(", so ")[0].partition("; ")[0]
     if reason.startswith("no "):
-        return in_words(reason)
-    return missing_words(Missing(missing.fact, reason))
+        return with_medicines(in_words(reason), missing.of)
+    return missing_words(Missing(missing.fact, reason, (), missing.of))
+
+
+def with_medicines(text: str, medicines: tuple[Medicine, ...]) -> str:
+    """The text with the medicines it is said of, unless it names them: "dose 25 ug/h (fentanyl)"."""
+    names = dict.fromkeys(" + ".join(one.drugs) or clean(one.name, 80) for one in medicines)
+    others = [name for name in names if name.casefold() not in text.casefold()]
+    if not others:
+        return text
+    rest = len(others) - _MOST_NAMES
+    return f"{text} ({', '.join(others[:_MOST_NAMES])}{f' and {rest} more' if rest > 0 else ''})"
 
 
 _NAMED: Final = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
@@ -111,7 +122,10 @@ def in_words(text: str) -> str:
 def basis_words(basis: Basis) -> str:
     """A fact with value, unit, date and source: "weight 70 kg · 2026-01-10 · Observation/9"."""
     said = _said(basis)
-    parts = [said, *(clean(part, 80) for part in (basis.at, basis.source) if part and part not in said)]
+    parts = [
+        with_medicines(said, basis.of),
+        *(clean(part, 80) for part in (basis.at, basis.source) if part and part not in said),
+    ]
     return " · ".join(parts)
 
 

@@ -109,6 +109,20 @@ def test_what_changed_is_said(now: tuple[str, str, str | None], text: str) -> No
     assert lapse(finding(LAB, DOSE), finding(now, DOSE)) == text
 
 
+@pytest.mark.parametrize("named", [(), ("baclofen", "morphine")])
+def test_of_the_patient_whatever_medicines_were_named(named: tuple[str, ...]) -> None:
+    """Overrides kept before such findings named medicines have none; the facts tell of the orders."""
+
+    def on_patient(*doses: str) -> Finding:
+        because = tuple(Basis("dose", dose) for dose in doses)
+        return Finding(rule(), Status.FIRES, (), (), (), Details(because))
+
+    now = on_patient("10 mg")
+    made = override(now, drugs=named)
+    assert match(report(now), [made]).active == {now.id: made}
+    assert lapse(now, on_patient("10 mg", "20 mg"), drugs=named) == "dose is new: 20 mg"
+
+
 def test_a_fact_that_appears_or_vanishes() -> None:
     failure = ("condition:heart-failure", "Heart failure", "2026-01-12")
     assert lapse(finding(LAB), finding(LAB, failure)) == "heart failure is new: Heart failure on 2026-01-12"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from caveat.authoring.checks.base import Check, Folder, finding
-from caveat.evaluators.texts import CHOICE_TEXTS, ORDER_TEXTS, PLACEHOLDER
+from caveat.evaluators.texts import CHOICE_TEXTS, ORDER_TEXTS, PLACEHOLDER, sums_of
 from caveat.facts.catalog import CHOICES, ORDER_NUMBERS, number_fact, number_names
 from caveat.rules.diagnostics import Diagnostic, Level, did_you_mean
 from caveat.terminology.concepts import Terminology
@@ -26,6 +26,8 @@ def run(folder: Folder) -> Iterator[Diagnostic]:
             for found in PLACEHOLDER.findall(text):
                 inner = found.strip()
                 if inner == "limit" and rule.compiled.limits:
+                    continue
+                if inner == "total" and len(sums_of(rule.compiled.when)) == 1:
                     continue
                 why = problem(inner, rule.compiled.subject, folder.terminology)
                 if why:
@@ -63,6 +65,8 @@ def problem(name: str, subject: str, terminology: Terminology) -> str:
         return "`other` is the second order of a pair, and this rule judges none."
     if owner == "order" and prop in ORDER_TEXTS:
         return "A patient rule judges no single order."
+    if inner == "total":
+        return "It is the sum of the condition, and this one makes none or several."
     if inner == "allergy.name":
         return "This rule judges no allergy."
     return "It is neither a fact of the patient nor a property of the order."

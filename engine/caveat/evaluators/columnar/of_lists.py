@@ -123,14 +123,23 @@ def allergy(leaf: AllergyLeaf, facts: Facts, frame: Frame) -> Truths:
     """A property of the judged allergy; without an allergy list, UNKNOWN."""
     import numpy as np
 
-    from caveat.evaluators.columnar.arrays import field, words
+    from caveat.evaluators.columnar.arrays import field, lists, words
 
     at = frame.allergy
     if at is None:
         return undecided(frame.count)
-    if leaf.prop in ("reaction", "only_reaction", "to_ingredient", "taken_since"):
-        # orders and reactions beside the entry decide: these few are judged one record at a time
-        return alone(np.ones(frame.count, np.int8), at >= 0, "allergies")
+    if leaf.prop in ("reaction", "only_reaction"):
+        # what is recorded is matched one record at a time; nothing recorded is UNKNOWN
+        said = np.append(lists(field(facts.allergies.items, "reactions")).lengths > 0, False)[at]
+        beside = np.where(at < 0, 2, 1)
+        return alone(np.ones(frame.count, np.int8), said, "allergy reaction", "allergies", lacking=beside)
+    if leaf.prop in ("taken_since", "to_ingredient"):
+        yes = 2 if ("true" in leaf.values) != leaf.negated else 0
+        if leaf.prop == "to_ingredient":
+            own = _to_what_is_ordered(facts, frame)
+            return plain(np.where(at < 0, 1, np.where(own, yes, 2 - yes)), "allergies")
+        # a course that has ended is looked at one record at a time; without any, nothing was taken since
+        return alone(np.where(at < 0, 1, 2 - yes), _after_a_course(facts, frame), "allergies")
     prop = "clinical_status" if leaf.prop == "status" else leaf.prop
     found = words(field(facts.allergies.items, prop))
     table = []
@@ -149,6 +158,44 @@ def allergy(leaf: AllergyLeaf, facts: Facts, frame: Frame) -> Truths:
     names = (f"allergy {leaf.prop}", "allergies")
     truths = Truths(truth, truth, names, np.where(at < 0, 2, 1))
     return truths.negated() if leaf.negated else truths
+
+
+def _to_what_is_ordered(facts: Facts, frame: Frame) -> Any:
+    """Which allergies are to an ingredient of the judged order."""
+    import numpy as np
+
+    allergies, orders = facts.allergies, facts.orders
+    found = np.zeros(frame.count, np.bool_)
+    places = np.flatnonzero((frame.allergy >= 0) & (frame.first >= 0))
+    products = orders.products.codes[frame.first[places]].tolist()
+    concepts = allergies.concepts.codes[frame.allergy[places]].tolist() if len(places) else []
+    views, known = orders.products.views, {}
+    for place, key in zip(places.tolist(), zip(products, concepts, strict=True), strict=True):
+        if key not in known:
+            resolution = allergies.resolutions[key[1]]
+            held = () if resolution is None else resolution.ingredients
+            known[key] = not set(held).isdisjoint(views[key[0]].ingredients)
+        found[place] = known[key]
+    return found
+
+
+def _after_a_course(facts: Facts, frame: Frame) -> Any:
+    """Which judged orders come after an ended one, not stopped, that shares an ingredient with them."""
+    import numpy as np
+
+    orders = facts.orders
+    ended = np.flatnonzero(orders.ended & ~orders.is_one_of(orders.status, ("stopped",)))
+    found = np.zeros(frame.count, np.bool_)
+    places = np.flatnonzero((frame.allergy >= 0) & (frame.first >= 0))
+    lows = np.searchsorted(orders.rows[ended], frame.rows[places], "left").tolist()
+    highs = np.searchsorted(orders.rows[ended], frame.rows[places], "right").tolist()
+    codes, views = orders.products.codes, orders.products.views
+    for place, low, high in zip(places.tolist(), lows, highs, strict=True):
+        if low < high:
+            own = set(views[codes[frame.first[place]]].ingredients)
+            others = codes[ended[low:high]].tolist()
+            found[place] = any(not own.isdisjoint(views[code].ingredients) for code in others)
+    return found
 
 
 def known_of_allergy(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:

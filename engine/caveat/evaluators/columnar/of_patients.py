@@ -19,6 +19,7 @@ from caveat.intervals import Interval, inside
 from caveat.units import parse_unit
 
 YEAR = float(parse_unit("a").factor)
+MONTH = float(parse_unit("mo").factor)
 
 
 def number_leaf(leaf: NumberLeaf, facts: Facts, frame: Frame) -> Truths:
@@ -166,6 +167,13 @@ def _age_in(leaf: NumberLeaf, facts: Facts) -> Truths:
     hard, truth = facts.years[2], np.ones(facts.count, np.int8)
     birth = facts.birth
     born = np.flatnonzero(birth.known & ~hard)
+    least, most = np.maximum(0, facts.as_of - birth.last[born]), facts.as_of - birth.first[born]
+    # days are exact; a month has 28 to 31 of them, which settles it for all but the few near a limit
+    months = leaf.unit == "mo"
+    low = np.maximum(0, least / 31 - 1) * MONTH if months else least * SECONDS
+    high = (most / 28 + 1) * MONTH if months else most * SECONDS
+    truth[born] = compare_span(low.astype(float), high.astype(float), leaf.target)
+    born = born[truth[born] == 1] if months else born[:0]
     terminology = facts.known.terminology
     ages = [lived(born, birth.first[born], birth.last[born], leaf.unit, terminology, facts.as_of)]
     said = facts.stated("age", leaf.unit)

@@ -19,7 +19,7 @@ from caveat.render.cds.grade import indicator, shortened, source, word
 from caveat.render.cds.ids import card_id
 from caveat.render.cds.view import CardView
 from caveat.render.markdown import blocks, escape, section
-from caveat.render.products import products
+from caveat.render.products import products_of
 from caveat.render.words import SHORT, counted, joined, missing_briefly
 
 FAILED: Final = "Interaction check failed, review manually"
@@ -141,7 +141,7 @@ def _groups(findings: Iterable[Finding]) -> list[str]:
     found = []
     for (known, _, _), members in list(groups.items())[:MOST_GROUPS]:
         missing = tuple(m for finding in members for m in finding.missing)
-        names = ", ".join(product_words(p) for p in products(members[0])) or ", ".join(members[0].drugs)
+        names = ", ".join(product_words(p) for p in products_of(members)) or ", ".join(members[0].named)
         lacks = "; ".join(known) or "not known"
         head = f"**Missing** for {escape(names, LONG)}: " if names else "**Missing:** "
         items = [f"Left open: {left_open(members, MOST_RULES)}"]
@@ -199,7 +199,7 @@ def overridden_card(findings: Sequence[Finding], view: CardView) -> dict[str, An
         items.append(
             f"{SHORT[finding.severity]}: {escape(finding.summary)} ({escape(finding.rule.id)}): {told}"
         )
-    names = list(dict.fromkeys(name for finding in findings for name in finding.drugs))
+    names = list(dict.fromkeys(name for finding in findings for name in finding.named))
     return {
         "uuid": card_id(view.base, "overridden"),
         "summary": shortened(

@@ -81,7 +81,7 @@ def _text(finding: Finding, name: str, view: CardView) -> str:
 def medicines(finding: Finding) -> list[str]:
     """The ingredients with the product each came from; without products, the ingredients."""
     shown = [escape(product_words(p), 400) for p in products(finding)]
-    return two([text for text in shown if text] or [escape(name) for name in finding.drugs], MOST_FACTS)
+    return two([text for text in shown if text] or [escape(name) for name in finding.named], MOST_FACTS)
 
 
 def facts(finding: Finding) -> list[str]:

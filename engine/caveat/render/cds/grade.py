@@ -65,8 +65,8 @@ def source(kind: str, view: CardView) -> dict[str, Any]:
 def summary_of(finding: Finding, level: str = "") -> str:
     """Word of the level, then the medicines and what is the matter with them."""
     about = finding.rule.title if level else finding.summary
-    drugs = ", ".join(finding.drugs)
-    if drugs and not any(name.casefold() in about.casefold() for name in finding.drugs):
+    drugs = ", ".join(finding.named)
+    if drugs and not any(name.casefold() in about.casefold() for name in finding.named):
         about = f"{drugs}: {about}"
     return shortened(f"{word(level or finding.severity)}: {about}")
 

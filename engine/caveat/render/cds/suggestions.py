@@ -169,7 +169,7 @@ def _named(finding: Finding, index: int) -> str:
     shown = products(finding)
     if index < len(shown):
         return product_words(shown[index])
-    return ", ".join(finding.drugs) or finding.orders[index]
+    return ", ".join(finding.named) or finding.orders[index]
 
 
 def _alternative(draft: Mapping[str, Any], ingredient: str, view: CardView) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _act(code: str) -> dict[str, str]:
 
 def _implicated(finding: Finding, view: CardView) -> Iterator[dict[str, Any]]:
     named = {product.order: plain(product_words(product), 400) for product in products(finding)}
-    for order in finding.orders:
+    for order in finding.orders or named:
         yield subject(order, view, finding) | ({"display": named[order]} if named.get(order) else {})
     for allergy in finding.allergies:
         yield subject(allergy, view, finding)

@@ -175,7 +175,7 @@ def _shown(
         status=finding.status.value,
         severity=finding.severity,
         tier=finding.tier,
-        drugs=finding.drugs,
+        drugs=finding.named,
         card=card_of.get(name, ""),
         override=override.id if override is not None else "",
         facts=deciding(finding, taken) if finding.status is Status.FIRES else (),

@@ -104,7 +104,10 @@ _SEEN: Final = (Status.FIRES, Status.CANNOT_ASSESS, Status.ERROR)
 
 
 def _same_subject(override: Override, finding: Finding) -> bool:
-    return override.rule == finding.rule.id and sorted(override.drugs) == sorted(finding.drugs)
+    """One on the patient is of the patient, whatever medicines it names: its facts tell of these."""
+    if override.rule != finding.rule.id:
+        return False
+    return not finding.orders or sorted(override.drugs) == sorted(finding.drugs)
 
 
 def _changes(override: Override, finding: Finding, taken: dict[str, str]) -> list[str]:
