@@ -201,7 +201,7 @@ def test_derived_numbers_are_those_of_reference(draw: st.DataObject) -> None:
 @pytest.mark.parametrize("seed", range(20 if IN_CI else 3))
 def test_in_bulk(seed: int) -> None:
     alone, judged = check(Seeded(5_000 + seed), 20)
-    assert alone < judged / 2
+    assert alone < judged * 0.6  # these limits are the very ends of what the patients have
 
 
 def test_every_derived_number_is_decided_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:

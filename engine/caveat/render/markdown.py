@@ -49,9 +49,10 @@ def escape(text: str, limit: int = LONGEST) -> str:
     '\\\\[x\\\\](http: \\\\/ \\\\/y\\\\.z) &lt;b&gt;'
     """
     text = _visible(text, limit)
-    if not text or (text[0].isalpha() and not _SUSPECT.search(text)):
+    host = "." in text and _HOST.search(text) is not None
+    if not text or (text[0].isalpha() and not host and not _SUSPECT.search(text)):
         return text
-    if _HARMLESS.fullmatch(text):
+    if not host and _HARMLESS.fullmatch(text):
         return text
     found = _MARKUP.sub(_escaped, text)
     found = _FIRST.sub(lambda m: m[0] + "\\" if m[0].isdigit() else "\\" + m[0], found)

@@ -53,6 +53,7 @@ def test_plain_text_is_on_one_line_and_opens_no_tag(text: str) -> None:
         ("2026-01-10 · Observation/9", "2026-01-10 · Observation/9"),
         ("http://a.b/c", "http: \\/ \\/a\\.b/c"),
         ("www.x.org", "www \\.x\\.org"),
+        ("www.1. one", "www \\.1. one"),
         ("a@b.c", "a \\@ b\\.c"),
         ("1. one", "1\\. one"),
         ("- one", "\\- one"),

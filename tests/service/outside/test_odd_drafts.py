@@ -43,7 +43,7 @@ def test_no_name_is_close_to_a_medicine_that_is_not_named(medicine: dict[str, An
 
 
 def test_a_close_name_is_still_offered_for_one_that_is_named() -> None:
-    assert "Did you mean baclofen" in told(cards(order("d1", "baklofen 10 mg tablet")))
+    assert "Did you mean baclofen" in told(cards(order("d1", "baclofenn 10 mg tablet")))
 
 
 def test_a_code_that_nothing_knows_is_named_and_not_the_id_of_the_order() -> None:

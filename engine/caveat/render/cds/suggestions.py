@@ -72,8 +72,8 @@ def suggestions(finding: Finding, report: Report, view: CardView, card: str) -> 
 def _proposed(finding: Finding, view: CardView) -> Iterator[Found]:
     """What the rule itself proposes for the judged order, where that is a draft."""
     draft = _draft(finding, 0, view)
-    if draft is None:
-        return
+    if draft is None or not _codings_whole(draft):
+        return  # what a client sent damaged is not sent back as something to take over
     for suggestion in getattr(finding.rule, "suggestions", ()):
         label = suggestion.label
         if suggestion.kind == "dose":
@@ -92,6 +92,21 @@ def _proposed(finding: Finding, view: CardView) -> Iterator[Found]:
             yield suggestion.id, label, [_delete(draft, finding, 0), create]
         elif suggestion.kind == "cancel":
             yield "cancel:0", label, [_delete(draft, finding, 0)]
+
+
+def _codings_whole(value: Any) -> bool:
+    """Whether every Coding of a resource has a code and a system."""
+    if isinstance(value, list):
+        return all(_codings_whole(one) for one in value)
+    if not isinstance(value, dict):
+        return True
+    for key, inner in value.items():
+        if key == "coding" and not (
+            isinstance(inner, list)
+            and all(isinstance(one, dict) and one.get("code") and one.get("system") for one in inner)
+        ):
+            return False
+    return all(_codings_whole(inner) for inner in value.values())
 
 
 def _removals(finding: Finding, view: CardView, taken: set[str]) -> Iterator[Found]:
