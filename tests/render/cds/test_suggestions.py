@@ -118,6 +118,15 @@ def test_another_dose_is_the_whole_draft_with_its_dosage_changed() -> None:
     assert before == DRAFT, "the draft as sent is not touched"
 
 
+@pytest.mark.parametrize(
+    "coding", [True, {}, [True], [{"code": "26643006"}], [{"system": "http://snomed.info/sct", "code": ""}]]
+)
+def test_a_draft_with_a_damaged_coding_can_be_removed_and_no_more(coding: Any) -> None:
+    draft = {**DRAFT, "reasonCode": [{"coding": coding}]}
+    found = offered(finding(suggestions=(HALF, OTHER)), drafts={"o1": draft}, codes=CODES)
+    assert [[action["type"] for action in one["actions"]] for one in found] == [["delete"]]
+
+
 def test_another_medicine_is_a_draft_for_the_same_patient_without_dose_or_route() -> None:
     found = offered(finding(suggestions=(OTHER,)), drafts={"o1": DRAFT}, codes=CODES)
     remove, create = found[0]["actions"]
