@@ -97,11 +97,7 @@ def creatinine_clearance(facts: Facts, within: int | None, using: str) -> Span:
     import numpy as np
 
     own = _stated(facts, "creatinine_clearance", within)
-    given = facts.observations.latest("serum_creatinine").recorded
-    later = own.stands & given & known(own.span.low)
-    if later.any():
-        later &= _newer(facts, "creatinine_clearance")
-    estimate = given & (~own.stands | later)
+    later, estimate = _to_estimate(facts, "creatinine_clearance", own)
     if not estimate.any():
         return own.span
     years, most, unsure = facts.years
@@ -113,6 +109,15 @@ def creatinine_clearance(facts: Facts, within: int | None, using: str) -> Span:
     taken = estimate & ~(later & ~known(found.low))
     hard = np.where(estimate, odd, False) | own.span.hard
     return own.span.replaced(taken, found.scaled(_factor("mL/min")), hard, _sex(facts) >= 0)
+
+
+def _to_estimate(facts: Facts, concept: str, own: _Stated) -> tuple[Bools, Bools]:
+    """Where the creatinine is of a later day than a known stated value, and where to estimate."""
+    given = facts.observations.latest("serum_creatinine").recorded
+    later: Bools = own.stands & given & known(own.span.low)
+    if later.any():
+        later &= _newer(facts, concept)
+    return later, given & (~own.stands | later)
 
 
 def _newer(facts: Facts, concept: str) -> Bools:
@@ -132,11 +137,7 @@ def _newer(facts: Facts, concept: str) -> Bools:
 def egfr(facts: Facts, within: int | None, using: str) -> Span:
     """Measured or stated, else CKD-EPI 2021, or bedside Schwartz below 18; the newer of both."""
     own = _stated(facts, "egfr", within)
-    given = facts.observations.latest("serum_creatinine").recorded
-    later = own.stands & given & known(own.span.low)
-    if later.any():
-        later &= _newer(facts, "egfr")
-    estimate = given & (~own.stands | later)
+    later, estimate = _to_estimate(facts, "egfr", own)
     if not estimate.any():
         return own.span
     years, most, unsure = facts.years
