@@ -44,6 +44,8 @@ def count_closure(leaf: nodes.CountLeaf, key: object, where: Closure | None) -> 
         common = members.intersection(taken)
         if not by_order and where is None:
             least = most = len(common)
+        elif where is None and len(common) < 2:
+            least = most = sum([len(taken[name]) for name in common])
         else:
             counted = chart.counted
             sure: set[int | str] = set()

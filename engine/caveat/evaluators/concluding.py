@@ -10,7 +10,7 @@ from caveat.evaluators.reference import judge_rule
 from caveat.evaluators.sheets import Entry
 from caveat.evaluators.subjects import Subject
 from caveat.facts.chart import Chart
-from caveat.findings.basis import Basis, Explained, Missing, Unchecked
+from caveat.findings.basis import Explained
 from caveat.findings.severity import Status
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
@@ -18,39 +18,23 @@ Found = list[tuple[int, Outcome]]
 """Outcomes with the place of their rule in the program."""
 
 
-class TracedDetails:
-    """Details traced when they are first asked for; the same for every asker."""
+class Traced(Outcome):
+    """An outcome whose details are traced when they are first asked for; the same for every asker."""
 
-    __slots__ = ("_chart", "_details", "_rule", "_subject")
+    __slots__ = ("_chart", "_found")
+    _found: Explained | None
 
-    def __init__(self, rule: CompiledRule, chart: Chart, subject: Subject) -> None:
-        self._rule, self._chart, self._subject = rule, chart, subject
-        self._details: Explained | None = None
-
-    def _traced(self) -> Explained:
-        if self._details is None:
-            self._details = judge_rule(self._rule, self._chart, self._subject).outcome.details
-        return self._details
+    def __init__(self, rule: CompiledRule, subject: Subject, status: Status, chart: Chart) -> None:
+        self.rule, self.subject, self.status, self.error = rule, subject, status, None
+        self._chart, self._found = chart, None
 
     @property
-    def because(self) -> tuple[Basis, ...]:
-        """The facts that decided it."""
-        return self._traced().because
-
-    @property
-    def missing(self) -> tuple[Missing, ...]:
-        """The facts that left it open."""
-        return self._traced().missing
-
-    @property
-    def unchecked(self) -> tuple[Unchecked, ...]:
-        """The exceptions that could not be judged."""
-        return self._traced().unchecked
-
-    @property
-    def exceptions(self) -> tuple[str, ...]:
-        """The exceptions that hold."""
-        return self._traced().exceptions
+    def details(self) -> Explained:  # type: ignore[override]
+        """What the outcome rests on, as the reference evaluator finds it."""
+        found = self._found
+        if found is None:
+            self._found = found = judge_rule(self.rule, self._chart, self.subject).outcome.details
+        return found
 
 
 def judge_subject(entry: Entry, chart: Chart, subject: Subject, found: Found) -> None:
@@ -86,7 +70,7 @@ def conclude(entry: Entry, chart: Chart, subject: Subject, truth: Truth, found: 
         status = EXCEPTED if TRUE in unless else BARE[truth]
     else:
         status = BARE[truth]
-    found.append((entry.index, Outcome(rule, subject, status, TracedDetails(rule, chart, subject))))
+    found.append((entry.index, Traced(rule, subject, status, chart)))
 
 
 def by_reference(entries: Iterable[Entry], chart: Chart, subject: Subject, found: Found) -> None:

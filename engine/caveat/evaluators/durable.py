@@ -20,7 +20,7 @@ from typing import Final
 from caveat.compile.nodes import Always, Leaf
 from caveat.compile.program import CompiledRule, Program, Texts
 from caveat.errors import CaveatError
-from caveat.evaluators.concluding import TracedDetails
+from caveat.evaluators.concluding import Traced
 from caveat.evaluators.durable_network import WHOLE, Network, atoms_of, build, conclusion
 from caveat.evaluators.durable_process import Answer, Job, WorkerFailure, WorkerProcess
 from caveat.evaluators.leaves import judge
@@ -28,7 +28,6 @@ from caveat.evaluators.outcome import Outcome, status_of
 from caveat.evaluators.reference import judge_rule
 from caveat.evaluators.subjects import PATIENT, Subject, subjects
 from caveat.facts.chart import Chart
-from caveat.findings.basis import NO_DETAILS
 from caveat.findings.severity import Status
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
@@ -170,10 +169,10 @@ class DurableEvaluator:
             conclusions = drawn[place]
             status = conclusions if isinstance(conclusions, str) else _status(rule, index, conclusions)
             if isinstance(status, Status):
-                details = (
-                    NO_DETAILS if status is Status.NOT_MET else TracedDetails(rule, question.chart, subject)
-                )
-                found.append(Outcome(rule, subject, status, details))
+                if status is Status.NOT_MET:
+                    found.append(Outcome(rule, subject, status))
+                else:
+                    found.append(Traced(rule, subject, status, question.chart))
             else:
                 failures.setdefault(status)
                 found.append(judge_rule(rule, question.chart, subject).outcome)

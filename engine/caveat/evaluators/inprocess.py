@@ -14,7 +14,7 @@ from threading import Lock
 from caveat.compile.program import Program
 from caveat.evaluators.any_order import NOBODY, AnyOrder
 from caveat.evaluators.closures import Closures, ClosuresOfNobody
-from caveat.evaluators.concluding import Found, TracedDetails, by_reference, conclude, judge_subject
+from caveat.evaluators.concluding import Found, Traced, by_reference, conclude, judge_subject
 from caveat.evaluators.groups import WRITTEN_AFTER, Group
 from caveat.evaluators.outcome import BARE, Outcome
 from caveat.evaluators.sheets import Entry, Hit, laid_out
@@ -126,7 +126,7 @@ class InprocessEvaluator:
                 _judge_patient(taken, chart, found)
         if self._of_any or (taken and self._allergies):
             _judge_allergies(taken, self._of_any, chart, found)
-        if self._sharing and len(current) > 1:
+        if self._sharing and chart.repeated:
             _judge_sharing(self._sharing, chart, found)
         if self._everyone is not None:
             self._judge_everyone(chart, found)
@@ -184,8 +184,7 @@ def _judge_group(
             if entry.unless:
                 conclude(entry, chart, subject, truth, found)
             else:
-                details = TracedDetails(entry.rule, chart, subject)
-                found.append((entry.index, Outcome(entry.rule, subject, BARE[truth], details)))
+                found.append((entry.index, Traced(entry.rule, subject, BARE[truth], chart)))
 
 
 def _judge_mixture(groups: list[Group], chart: Chart, view: OrderView, found: Found) -> None:
@@ -240,8 +239,6 @@ def _are_counted(chart: Chart, one: OrderView, other: OrderView) -> bool:
 
 def _judge_sharing(entries: list[Entry], chart: Chart, found: Found) -> None:
     """The rules on two orders of one ingredient, where there are two of any."""
-    if all(len(places) == 1 for places in chart.places.values()):
-        return
     for entry in entries:
         for subject in subjects(entry.rule, chart):
             judge_subject(entry, chart, subject, found)
@@ -288,8 +285,7 @@ def _judge_nobody(rule: AnyOrder, chart: Chart, found: Found) -> None:
             rule.settled = [own[0][1].status if own else Status.NOT_MET]
     elif rule.settled[0] is not Status.NOT_MET:
         entry = rule.entry
-        details = TracedDetails(entry.rule, chart, NOBODY)
-        own.append((entry.index, Outcome(entry.rule, NOBODY, rule.settled[0], details)))
+        own.append((entry.index, Traced(entry.rule, NOBODY, rule.settled[0], chart)))
     found += own
 
 

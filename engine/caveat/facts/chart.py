@@ -22,8 +22,9 @@ T = TypeVar("T")
 class Chart:
     """A patient as seen at `as_of`; answers are computed once and kept for the chart's life.
 
-    `places` are the places among the current orders of each ingredient that is taken. `doubtful` are
-    the orders that were not wholly recognised, or whose name and codes disagree.
+    `places` are the places among the current orders of each ingredient that is taken, and `repeated`
+    says whether one has several. `doubtful` are the orders that were not wholly recognised, or whose
+    name and codes disagree.
     """
 
     __slots__ = (
@@ -36,6 +37,7 @@ class Chart:
         "patient",
         "places",
         "problems",
+        "repeated",
         "selection",
         "terminology",
         "views",
@@ -55,12 +57,20 @@ class Chart:
         current: list[OrderView] = []
         self.doubtful: list[OrderView] = []
         self.places: dict[str, list[int]] = {}
+        self.repeated = False
+        places, place = self.places, 0
         for view in self.views:
             if not view.recognised.plain:
                 self.doubtful.append(view)
             if view.current:
-                _placed(self.places, view, len(current))
+                for name in view.ingredients:
+                    if name in places:
+                        places[name].append(place)
+                        self.repeated = True
+                    else:
+                        places[name] = [place]
                 current.append(view)
+                place += 1
         whole = len(current) == len(self.views)
         self.current: tuple[OrderView, ...] = self.views if whole else tuple(current)
         self.ended: tuple[OrderView, ...] = (
@@ -105,16 +115,9 @@ def by_ingredient(listed: Iterable[OrderView]) -> dict[str, list[int]]:
     """The places of each ingredient among some orders."""
     found: dict[str, list[int]] = {}
     for place, view in enumerate(listed):
-        _placed(found, view, place)
+        for name in view.ingredients:
+            found.setdefault(name, []).append(place)
     return found
-
-
-def _placed(places: dict[str, list[int]], view: OrderView, place: int) -> None:
-    for name in view.ingredients:
-        if name in places:
-            places[name].append(place)
-        else:
-            places[name] = [place]
 
 
 @lru_cache(maxsize=256)

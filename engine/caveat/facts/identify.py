@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from caveat.dates import When
 from caveat.facts.clinical import Order
@@ -44,7 +44,7 @@ class OrderView:
     """One order with what was understood of it. Nothing changes one once it is made.
 
     `route` None with `route_missing` is unknown. `current` and `ended` say which rules judge it;
-    `carried_out` marks an administration or a dispense.
+    `carried_out` marks an administration or a dispense. `known` keeps numbers of it that were looked up.
     """
 
     order: Order
@@ -54,6 +54,7 @@ class OrderView:
     current: bool
     ended: bool
     carried_out: bool
+    known: dict[str, Any]
 
     @property
     def id(self) -> str:
@@ -125,6 +126,7 @@ def identify_all(
                 current,
                 not current and has_ended(order, as_of),
                 said["origin"] in _CARRIED_OUT,
+                {},
             )
         )
     return tuple(found)

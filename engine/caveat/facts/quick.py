@@ -73,12 +73,16 @@ def _collect(chart: Chart, listed: tuple[Observation, ...], found: dict[str, lis
         concept = said["concept"]
         if concept is None:
             codes = said["codes"]
-            if len(codes) == 1 and codes[0].system == "loinc":
-                concept = loinc.get(codes[0].code)
-        if concept is None or concept not in concepts:
+            if len(codes) == 1:
+                code = codes[0]
+                if code.system == "loinc":
+                    concept = loinc.get(code.code)
+        known = spans.get(concept)
+        if known is None and (concept is None or concept not in concepts):
             concept = concept_of(chart, entry)
             if concept is None:
                 continue
+            known = spans.get(concept)
         at, value = said["at"], said["value"]
         if at is not None and at.first > today:
             odd = True
@@ -86,10 +90,10 @@ def _collect(chart: Chart, listed: tuple[Observation, ...], found: dict[str, lis
         span, plain = None, nan
         if value is not None and value.comparator is None and value.upper is None:
             plain = float(value.value)
-            if concept in spans:
-                span = spans[concept].get(value.unit)
+            if known is not None:
+                span = known.get(value.unit)
         # a value between the bounds is known to be neither impossible nor unlikely
-        if not odd and (span is None or not span[0] < plain < span[1]):
+        if (span is None or not span[0] < plain < span[1]) and not odd:
             odd = _odd(chart, concept, value)
         if concept in found:
             found[concept].append((at, value, plain))

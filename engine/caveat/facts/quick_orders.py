@@ -31,18 +31,17 @@ NOT_KNOWN: Final[Amount] = (Interval(), (), nan)
 
 
 def kept(chart: Chart, view: OrderView, prop: str) -> Amount | None:
-    """The number of that name, looked up once a chart."""
-    memo = chart.memo
-    key = (prop, view)
-    if key in memo:
-        return memo[key]  # type: ignore[no-any-return]
+    """The number of that name, looked up once an order."""
+    known = view.known
+    if prop in known:
+        return known[prop]  # type: ignore[no-any-return]
     if prop == "treatment_time":
         found = treatment_time(chart, view)
     elif prop == "daily_dose":
         found = dose_rate(view)
     else:
         found = dose(view) if prop == "dose" else frequency(view)
-    memo[key] = found
+    known[prop] = found
     return found
 
 
