@@ -70,6 +70,62 @@ def test_rows_are_the_same_however_they_are_cut(
     assert {file.name: file.stat().st_mtime_ns for file in work.iterdir()} == before
 
 
+def coded(found: list[Any]) -> bool:
+    """Whether the words inside the lists of orders came as dictionaries."""
+    kinds = [chunk.batch.schema.field("orders").type.value_type.field("text").type for chunk in found]
+    assert len({str(kind) for kind in kinds}) == 1
+    return bool(pa.types.is_dictionary(kinds[0]))
+
+
+@pytest.mark.parametrize("group", [100, 30])
+def test_words_keep_the_dictionaries_of_the_file(tmp_path: Path, group: int) -> None:
+    found = people(100)
+    table = pa.Table.from_batches([to_batch(found)])
+    rows = table.to_pylist()
+    rows[40]["weight"] = {"value": {"value": -70.0, "unit": "kg"}}
+    for name, faulty in (("sound", table), ("faulty", pa.Table.from_pylist(rows, schema=table.schema))):
+        plain, encoded = tmp_path / f"{name}-plain", tmp_path / name
+        parquet.write_table(faulty, plain, row_group_size=group, use_dictionary=False)
+        parquet.write_table(faulty, encoded, row_group_size=group)
+        read = [chunks(ParquetCohort((str(path),)), tmp_path / "work") for path in (plain, encoded)]
+        assert [coded(one) for one in read] == [False, True]
+        assert patients(read[0]) == patients(read[1])
+        assert [chunk.batch.to_pylist() for chunk in read[0]] == [
+            chunk.batch.to_pylist() for chunk in read[1]
+        ]
+    assert patients(chunks(ParquetCohort((str(tmp_path / "sound"),)), tmp_path / "work")) == found
+
+
+def test_words_are_plain_where_a_dictionary_grew_too_large(tmp_path: Path) -> None:
+    found = people(200)
+    path = tmp_path / "p"
+    table = pa.Table.from_batches([to_batch(found)])
+    parquet.write_table(table, path, dictionary_pagesize_limit=64, data_page_size=64, write_batch_size=8)
+    assert patients(chunks(ParquetCohort((str(path),)), tmp_path / "work")) == found
+
+
+def test_bytes_that_are_no_text_inside_a_dictionary_set_their_row_aside(tmp_path: Path) -> None:
+    rows = to_batch(people(20)).to_pylist()
+    for place, one in enumerate(rows):
+        one["orders"] = [{"id": "a", "text": f"medicine {place}", "status": "active"}]
+    table = pa.Table.from_pylist(rows, schema=schema())
+    damaged = tmp_path / "p"
+    words = table.column("orders").combine_chunks()
+    bad = pa.array([b"medicin\xff 7" if place == 7 else b"medicine" for place in range(20)], pa.binary())
+    items = words.flatten()
+    texts = bad.view(pa.string())
+    names = [field.name for field in items.type]
+    children = [texts if name == "text" else one for name, one in zip(names, items.flatten(), strict=True)]
+    orders = pa.ListArray.from_arrays(
+        words.offsets, pa.StructArray.from_arrays(children, fields=list(items.type)), type=words.type
+    )
+    place = table.schema.get_field_index("orders")
+    parquet.write_table(table.set_column(place, table.schema.field(place), orders), damaged)
+    found = chunks(ParquetCohort((str(damaged),)), tmp_path / "work")
+    assert [(one.code, one.line) for one in rejects(found)] == [("encoding", 8)]
+    assert len(patients(found)) == 19
+
+
 def test_rows_that_are_no_records_are_set_aside_with_file_and_row(tmp_path: Path) -> None:
     rows = to_batch(people(30)).to_pylist()
     rows[4]["sex"] = "F"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,18 @@ def screen_part(job: Job, part: int, tools: Tools, tell: Tell) -> None:
         files[name] = {"rows": rows[name], "bytes": path.stat().st_size, "sha256": sha256(path)}
     record = {"part": part, "files": files, "counts": counts.plain()}
     write_json(folder.record(part, job.again), record, compact=True)
+    _give_back()
+
+
+def _give_back() -> None:
+    """Return what the part needed to the system, since the allocators would keep it beside the next one's."""
+    import ctypes
+
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def _screen_chunk(

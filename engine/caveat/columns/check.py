@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from caveat.columns.conform import conform
+from caveat.columns.encoding import alike
 from caveat.columns.records import records, to_batch
 from caveat.columns.suspicion import suspicious
 from caveat.facts.patient import Patient
@@ -59,7 +60,7 @@ def checked(
             place[row] = -1
             refused.append((row, found))
     kept = np.flatnonzero(place >= 0)
-    both = pa.Table.from_batches([batch, to_batch(mended)], schema=batch.schema)
+    both = pa.Table.from_batches([batch, alike(to_batch(mended), batch.schema)], schema=batch.schema)
     rows = both.take(pa.array(place[kept])).combine_chunks().to_batches()
     valid = rows[0] if rows else batch.slice(0, 0)
     return Checked(valid, tuple(kept.tolist()), tuple(refused))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
-from caveat.columns import schema
 from caveat.columns.build import DATES
 from caveat.columns.records import exact
 from caveat.dates import parse_when
@@ -24,6 +23,9 @@ Make = Callable[[int], Any]
 """The value of one position."""
 
 _LAZY: Final = LISTED.keys() - {"indication", "reactions", "answer"}
+_CODE: Final = ["system", "code", "display"]
+_QUANTITY: Final = ["value", "unit", "comparator", "upper"]
+"""The fields of `schema.code` and `schema.quantity`."""
 _SET = object.__setattr__
 _BLOCK: Final = 32
 
@@ -158,10 +160,11 @@ def _values(name: str, array: pa.Array, default: Any) -> list[Any]:
             return [None if text is None else parse_when(text) for text in plain]
         return plain if default is None else [default if value is None else value for value in plain]
     parts = [child.to_pylist() for child in array.flatten()]
-    if kind == schema.code():
+    names = [field.name for field in kind]  # its words may be dictionary-encoded
+    if names == _CODE:
         return [_code(*one) for one in zip(*parts, strict=True)]
     valid = array.is_valid().to_pylist()
-    if kind == schema.quantity():
+    if names == _QUANTITY:
         return [_quantity(*one) if there else None for there, *one in zip(valid, *parts, strict=True)]
     if name in LISTED:
         each = _each(name, array)

@@ -83,7 +83,12 @@ class Marks:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if array.null_count < len(array):
+        if array.null_count == len(array):
+            return
+        if pa.types.is_dictionary(array.type):
+            other = pc.invert(pc.is_in(array.dictionary, value_set=pa.array(allowed, pa.string())))
+            self._coded(array, other.to_numpy(zero_copy_only=False))
+        else:
             self.mark(pc.invert(pc.is_in(array, value_set=pa.array([*allowed, None], pa.string()))))
 
     def distinct(self, array: Any, fine: Callable[[str], bool]) -> None:
@@ -93,10 +98,13 @@ class Marks:
         if array.null_count == len(array):
             return
         coded = array.dictionary_encode()
-        bad = np.array([not fine(text) for text in coded.dictionary.to_pylist()], np.bool_)
+        self._coded(coded, np.array([not fine(text) for text in coded.dictionary.to_pylist()], np.bool_))
+
+    def _coded(self, coded: Any, bad: Any) -> None:
+        """Mark what stands for a word of the dictionary that is bad."""
         if bad.any():
             codes = coded.indices.fill_null(0).to_numpy()
-            self.mark(bad[codes] & array.is_valid().to_numpy(zero_copy_only=False))
+            self.mark(bad[codes] & coded.is_valid().to_numpy(zero_copy_only=False))
 
     def below(self, array: Any) -> tuple[Any, Marks]:
         """The items of a list column without null items, and marks that know whose they are."""
@@ -150,6 +158,8 @@ def _with_other_letters(array: pa.Array) -> Iterator[pa.Array]:
     elif pa.types.is_struct(array.type):
         for place in range(array.type.num_fields):
             yield from _with_other_letters(array.field(place))
+    elif pa.types.is_dictionary(array.type):
+        yield from _with_other_letters(array.dictionary)
     elif pa.types.is_string(array.type):
         letters = array.buffers()[2]
         if letters is not None and letters.size and np.frombuffer(letters, np.uint8).max() > 127:
@@ -259,8 +269,13 @@ def _named(marks: Marks, sources: tuple[Any, ...]) -> None:
     for array in sources:
         if array.null_count == len(array):
             continue
-        length = pc.list_value_length if pa.types.is_list(array.type) else pc.binary_length
-        nameless &= length(array).fill_null(0).to_numpy() == 0
+        if pa.types.is_dictionary(array.type):
+            lengths = pc.binary_length(array.dictionary).take(array.indices)
+        elif pa.types.is_list(array.type):
+            lengths = pc.list_value_length(array)
+        else:
+            lengths = pc.binary_length(array)
+        nameless &= lengths.fill_null(0).to_numpy() == 0
         if not nameless.any():
             return
     marks.mark(nameless)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -105,7 +105,9 @@ class ParquetCohort:
             first = chosen.row + met
             valid, refused = checked(_sourced(batch, file, first), source=file, first=first)
             met += entered
-            yield Chunk(valid, tuple(refused), entered)
+            chunk = [Chunk(valid, tuple(refused), entered)]
+            del batch, valid  # what is judged is the only copy meanwhile
+            yield chunk.pop()
         if met != chosen.rows:
             raise InputError(
                 f"{chosen.rows} rows were promised and {met} were there",
@@ -126,8 +128,13 @@ class ParquetCohort:
             with pa.OSFile(str(self._work / part.piece), "rb") as raw, pa.ipc.open_stream(raw) as stream:
                 yield from stream
             return
+        groups = range(part.first, part.last + 1)
+        coded = [_coded(file, groups)] if part.rows <= self.a_batch else [None]
+        if coded[0] is not None:
+            yield coded.pop()
+            return
         with _opened(file) as table:
-            yield from _read(table, file, range(part.first, part.last + 1), self.a_batch)
+            yield from _read(table, file, groups, self.a_batch)
 
     def _laid(self, table: Any, part: _Part, say: Callable[[str], None]) -> list[_Part]:
         """The pieces of a row group; those of an earlier call are kept when none is missing."""
@@ -170,13 +177,16 @@ def _write_piece(
     return left
 
 
-def _opened(file: str) -> Any:
+def _opened(file: str, words: Iterable[str] = ()) -> Any:
+    """A file to read; the columns `words` as dictionaries. InputError when it cannot be read."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         # Column chunks are read in pieces of the buffer, not whole: memory does not grow with a row group.
-        return parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+        return parquet.ParquetFile(
+            file, buffer_size=_BUFFER, pre_buffer=False, read_dictionary=sorted(words) or None
+        )
     except pa.ArrowException as error:
         raise _damaged(file, error) from None
     except OSError as error:
@@ -224,9 +234,53 @@ def _read(table: Any, file: str, groups: Sequence[int], a_batch: int) -> Iterato
         )
         for batch in found:
             fitting = fitting or Fitting.of(batch.schema, source=file)
-            yield fitting.apply(batch)
+            fitted = [fitting.apply(batch)]
+            del batch
+            yield fitted.pop()
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file, error) from None
+
+
+def _coded(file: str, groups: Sequence[int]) -> pa.RecordBatch | None:
+    """All rows of some row groups as one batch whose words inside lists keep the file's dictionaries.
+
+    None where the file does not hold them so: then they are read as plain text.
+    """
+    import pyarrow as pa
+
+    try:
+        with _opened(file) as plain:
+            columns = used(plain, groups)
+            words = _words(plain, groups).intersection(columns)
+        if not words:
+            return None
+        with _opened(file, words) as table:
+            parts = [table.read_row_group(one, columns=columns, use_threads=False) for one in groups]
+        found = pa.concat_tables(parts).combine_chunks().to_batches()
+        del parts
+        return (
+            Fitting.of(found[0].schema, source=file, coded=True).apply(found[0]) if len(found) == 1 else None
+        )
+    except (pa.ArrowException, OSError):
+        return None  # whatever it is, reading plain text says it, with its place
+
+
+def _words(table: Any, groups: Sequence[int]) -> frozenset[str]:
+    """The words inside lists, ids and sources aside, that all of some row groups hold as dictionaries."""
+    chosen = [table.metadata.row_group(group) for group in groups]
+    found = []
+    for leaf in range(table.metadata.num_columns):
+        column = table.schema.column(leaf)
+        inner = column.max_repetition_level > 0 and not column.path.endswith((".id", ".source"))
+        if inner and column.physical_type == "BYTE_ARRAY" and _is_text(column):
+            chunks = [group.column(leaf) for group in chosen]
+            if all(one.has_dictionary_page or one.num_values == 0 for one in chunks):
+                found.append(column.path)
+    return frozenset(found)
+
+
+def _is_text(column: Any) -> bool:
+    return bool(column.logical_type.type == "STRING" or column.converted_type_name == "UTF8")
 
 
 def _sourced(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:

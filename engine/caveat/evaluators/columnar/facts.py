@@ -92,6 +92,11 @@ class Facts:
         self.selection = selection
         self.memo: dict[Any, Any] = {}
 
+    def release(self) -> None:
+        """Let go of all that was worked out, which names these facts in turn and would wait for the collector."""
+        self.memo.clear()
+        self.__dict__.clear()
+
     @property
     def count(self) -> int:
         """Patients in the batch."""

@@ -45,12 +45,14 @@ def screened(
     found = in_order(found, starts, whole.hard)
     found = once_a_pair(found, plan.labels.pairs & ~_padded(plan.pairs.plain, len(plan.labels.pairs)))
     found = plan.superseding.applied(found)
-    return Screened(
+    result = Screened(
         emit.findings(found, facts, plan.labels, words, because=because),
         emit.patients(found, facts, plan.labels, whole),
         len(alone),
         whole.uncovered_counts,
     )
+    facts.release()
+    return result
 
 
 def _padded(flags: Any, count: int) -> Any:
@@ -130,7 +132,11 @@ def _candidates(hits: Hits, plan: Plan, facts: Facts, words: Words, hard: Bools)
     numbers = np.full(facts.count, -1, np.int64)
     numbers[rows] = np.arange(len(rows))
     found = _judged(rich, plan, facts, part, numbers, rows, words, hard)
-    return found if whole else [_returned(one, facts, part, rows) for one in found]
+    if whole:
+        return found
+    found = [_returned(one, facts, part, rows) for one in found]
+    part.release()
+    return found
 
 
 def _judged(
