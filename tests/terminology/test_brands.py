@@ -84,7 +84,8 @@ def test_what_no_two_sources_or_a_common_word_could_settle_stays_unrecognised(
         ("Advil", "Advil Complex", ("complex",)),
         ("Pinex", "Pinex Forte", ()),
         ("Losartan", "Losartan Duo", ("duo",)),
-        ("Micardis", "Micardis Plus", ("plus",)),
+        ("Micardis", "Micardis Plus", ()),
+        ("Nebilet", "Nebilet Plus", ("plus",)),
         ("Tardyferon", "Tardyferon B9", ()),
     ],
 )

@@ -156,7 +156,7 @@ def test_words_that_are_names_too_are_exactly_those_reviewed(terminology: Termin
         "Tylenol Allergy",
         "Doliprane PM",
         "Guaifenesin AC",
-        "Robitussin DM",
+        "Tussin DM",
         "losartan HCT",
         "hydrocodone-acet",
         "Cipro HC",

@@ -48,6 +48,10 @@ OXYCODONE = {"oxycodone": "5 mg", "paracetamol": "325 mg"}
     [
         ("acetaminophen 325 MG / oxycodone hydrochloride 5 MG Oral Tablet", OXYCODONE),
         ("acetaminophen 325 MG / oxycodone hydrochloride 5 MG Oral Tablet [Percocet]", OXYCODONE),
+        (
+            "acetaminophen 300 MG / codeine phosphate 30 MG Oral Tablet [Tylenol with Codeine]",
+            {"codeine": "30 mg", "paracetamol": "300 mg"},
+        ),
         ("oxycodone-acetaminophen 5-325 mg", OXYCODONE),
         ("oxycodone-acetaminophen 5 mg-325 mg tablet", OXYCODONE),
         ("oxyCODONE-acetaminophen (PERCOCET) 5-325 mg per tablet", OXYCODONE),
