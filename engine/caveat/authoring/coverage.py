@@ -9,7 +9,7 @@ from caveat.authoring.cases import read_all
 from caveat.authoring.checks.case_classes import can_be_unknown
 from caveat.authoring.clauses import clause
 from caveat.authoring.placing import Spot, spots
-from caveat.authoring.prepared import Prepared, bounds, prepare, truths, unseen_sides
+from caveat.authoring.prepared import Prepared, bounds, by_rule, prepare, truths, unseen_sides
 from caveat.compile import nodes
 from caveat.compile.ruleset import Ruleset
 from caveat.rules.diagnostics import Diagnostic, Place, Problems
@@ -70,7 +70,7 @@ def measure(root: str | FilePath, rules: Ruleset, only: str | None = None) -> Co
     """The coverage of the rules by the cases below `root` (of rules whose id contains `only`)."""
     root = FilePath(root)
     problems = Problems()
-    cases = read_all(root, rules.program.rules, problems)
+    cases = by_rule(read_all(root, rules.program.rules, problems))
     found: list[Covered] = []
     compiled = {rule.id: rule for rule in rules.program.rules}
     for placed in read_texts(root).rules:

@@ -24,7 +24,7 @@ from caveat.authoring.cases import differences, read_all
 from caveat.authoring.leaf_mutants import Vocabulary
 from caveat.authoring.mutants import Mutant, mutants, vocabulary
 from caveat.authoring.placing import Spot, spots
-from caveat.authoring.prepared import Prepared, prepare
+from caveat.authoring.prepared import Prepared, by_rule, prepare
 from caveat.compile.program import CompiledRule
 from caveat.compile.ruleset import Ruleset
 from caveat.evaluators.reference import judge_rule
@@ -133,7 +133,7 @@ def run(root: str | FilePath, rules: Ruleset, only: str | Collection[str] | None
     """
     root = FilePath(root)
     problems = Problems()
-    cases = read_all(root, rules.program.rules, problems)
+    cases = by_rule(read_all(root, rules.program.rules, problems))
     texts = read_texts(root)
     placed = {item.rule.id: item for item in texts.rules}
     argued = _argued(root, problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -32,13 +32,24 @@ class Prepared:
     subjects: tuple[Subject, ...]
 
 
-def prepare(cases: Iterable[PlacedCase], rule: CompiledRule, terminology: Terminology) -> list[Prepared]:
+CasesOf = Mapping[str, Sequence[PlacedCase]]
+"""Cases by the id of their rule."""
+
+
+def by_rule(cases: Iterable[PlacedCase]) -> CasesOf:
+    """The cases of each rule, in their order."""
+    found: dict[str, list[PlacedCase]] = {}
+    for placed in cases:
+        found.setdefault(placed.case.rule, []).append(placed)
+    return found
+
+
+def prepare(cases: CasesOf, rule: CompiledRule, terminology: Terminology) -> list[Prepared]:
     """The cases of that rule, ready."""
     found = []
-    for placed in cases:
-        if placed.case.rule == rule.id:
-            chart = Chart(placed.patient, terminology, as_of=placed.as_of)
-            found.append(Prepared(placed, chart, tuple(subjects(rule, chart))))
+    for placed in cases.get(rule.id, ()):
+        chart = Chart(placed.patient, terminology, as_of=placed.as_of)
+        found.append(Prepared(placed, chart, tuple(subjects(rule, chart))))
     return found
 
 

@@ -7,7 +7,7 @@ alert on it, or two scopes of which every pair must. Each is judged by two evalu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -17,7 +17,8 @@ from caveat.authoring.merge import merge
 from caveat.compile.ruleset import Ruleset
 from caveat.compile.site import SiteChange
 from caveat.errors import CaveatError, RulesetError
-from caveat.evaluators.screen import screen
+from caveat.evaluators.screen import build, ordinal, screen
+from caveat.facts.chart import Chart
 from caveat.facts.patient import Patient
 from caveat.findings.report import Finding, Report
 from caveat.findings.severity import SEVERITIES, Status, at_or_above
@@ -179,8 +180,11 @@ def _prove(rules: Ruleset, placed: Placed, every: bool) -> Proof:
     try:
         for subject, patient, pair in _records(placed, rules.terminology, every):
             checked += 1
-            report = screen(patient, rules, as_of=placed.as_of, second_opinion="reference")
-            failure, tier = _judged(report, item, subject, pair, rules)
+            report = screen(patient, rules, as_of=placed.as_of)
+            failure, tier, alert = _judged(report, item, subject, pair, rules)
+            if alert is not None and not _confirmed(alert, patient, placed.as_of, rules):
+                why = f"the evaluators differ: reference does not fire {alert.rule.id} on it"
+                failure, tier = Failure(subject, why), ""
             came += [tier] if tier else []
             failures += [failure] if failure is not None else []
     except (CaveatError, ValidationError) as error:
@@ -242,28 +246,46 @@ def _members(scope: Scope, terminology: Terminology) -> tuple[str, ...]:
 
 def _judged(
     report: Report, item: MustFire, subject: str, pair: tuple[str, ...], rules: Ruleset
-) -> tuple[Failure | None, str]:
-    """What is wrong, or None; and the tier that came, empty where nothing alerted."""
+) -> tuple[Failure | None, str, Finding | None]:
+    """What is wrong, or None; the tier that came, empty where nothing alerted; and what alerted."""
     for error in report.errors:
-        return Failure(subject, f"the check failed: {error.message}"), ""
+        return Failure(subject, f"the check failed: {error.message}"), "", None
     alerts = [
         f
         for f in report.alerts
         if (item.rule is None or f.rule.id == item.rule) and (not pair or set(pair) <= set(f.drugs))
     ]
     if not alerts:
-        return _silent(report, item, subject, rules), ""
+        return _silent(report, item, subject, rules), "", None
     best = min(alerts, key=lambda f: (_LOUD[f.tier], SEVERITIES.index(f.severity)))
     changes = [c for c in rules.changes if c.rule == best.rule.id and not c.over]
     if _LOUD[best.tier] > _LOUD[item.tier]:
         named = next((c for c in changes if c.kind in ("tier", "severity")), None)
         why = _named(named) if named else f"policy {rules.policy} gives {best.severity} this tier"
-        return Failure(subject, f"alerts as {best.tier} only: {why}", named is not None, True), best.tier
+        return (
+            Failure(subject, f"alerts as {best.tier} only: {why}", named is not None, True),
+            best.tier,
+            best,
+        )
     if not at_or_above(best.severity, item.severity):
         named = next((c for c in changes if c.kind == "severity"), None)
         why = _named(named) if named else "so the rule is written"
-        return Failure(subject, f"alerts as {best.severity} only: {why}", named is not None, True), best.tier
-    return None, best.tier
+        return (
+            Failure(subject, f"alerts as {best.severity} only: {why}", named is not None, True),
+            best.tier,
+            best,
+        )
+    return None, best.tier, best
+
+
+def _confirmed(alert: Finding, patient: Patient, as_of: str, rules: Ruleset) -> bool:
+    """Whether the reference evaluator fires the rule of an alert for its subject."""
+    program = replace(rules.program, rules=(rules.program.rule(alert.rule.id),))
+    chart = Chart(patient, rules.terminology, as_of=ordinal(as_of))
+    found = build("reference", program).outcomes(chart)
+    subject = {(outcome.subject.order_ids, outcome.status) for outcome in found}
+    pairs = {alert.orders, alert.orders[::-1]}
+    return any((orders, Status.FIRES) in subject for orders in pairs)
 
 
 def _silent(report: Report, item: MustFire, subject: str, rules: Ruleset) -> Failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from caveat.compile.nodes import All, AnyOf, AtLeast, ConditionLeaf, Node
@@ -75,19 +75,31 @@ class Group:
         """Every rule whose condition is not FALSE. Raises what a condition raises."""
         hits: list[Hit] = []
         self._ask(chart, view, hits)
-        if self.by_set is None:
-            return hits
+        if self.by_set is not None:
+            ask_whole(self.called_for(chart), chart, view, hits)
+        return hits
+
+    def plain_hits(self, chart: Chart, view: Any, hits: list[Hit]) -> None:
+        """Note the rules that need no recorded disease. Raises what a condition raises."""
+        self._ask(chart, view, hits)
+
+    def called_for(self, chart: Chart) -> Collection[Entry]:
+        """The rules that need a recorded disease, of which the record has one or may have it; each once."""
+        by_set = self.by_set
+        if by_set is None:
+            return ()
         memo = chart.memo
         sets = memo["touched"] if "touched" in memo else touched(chart)
         if sets is None:
-            _ask_whole(self.needing_a_condition, chart, view, hits)
-        elif not sets.isdisjoint(self.by_set):
-            found = [entry for name in sets if name in self.by_set for entry in self.by_set[name]]
-            _ask_whole(dict.fromkeys(found), chart, view, hits)
-        return hits
+            return self.needing_a_condition
+        lists = [by_set[name] for name in sets if name in by_set]
+        if len(lists) < 2:
+            return lists[0] if lists else ()
+        return dict.fromkeys([entry for listed in lists for entry in listed])
 
 
-def _ask_whole(entries: Iterable[Entry], chart: Chart, view: Any, hits: list[Hit]) -> None:
+def ask_whole(entries: Iterable[Entry], chart: Chart, view: Any, hits: list[Hit]) -> None:
+    """Note those whose condition is not FALSE. Raises what a condition raises."""
     for entry in entries:
         held = entry.when(chart, view, None, None)
         if held:

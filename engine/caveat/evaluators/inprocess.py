@@ -15,7 +15,7 @@ from caveat.compile.program import Program
 from caveat.evaluators.any_order import NOBODY, AnyOrder
 from caveat.evaluators.closures import Closures, ClosuresOfNobody
 from caveat.evaluators.concluding import Found, Traced, by_reference, conclude, judge_subject
-from caveat.evaluators.groups import WRITTEN_AFTER, Group
+from caveat.evaluators.groups import WRITTEN_AFTER, Group, ask_whole
 from caveat.evaluators.outcome import BARE, Outcome
 from caveat.evaluators.sheets import Entry, Hit, laid_out
 from caveat.evaluators.subjects import PATIENT, Subject, sharing, subjects
@@ -298,11 +298,18 @@ def _judge_patient(taken: list[tuple[int, About]], chart: Chart, found: Found) -
         return
     hits: list[Hit] = []
     own: Found = []
+    called_for: dict[Entry, None] = {}
     for group in groups:
         try:
-            hits += group.hits(chart, None)
+            group.plain_hits(chart, None, hits)
+            for entry in group.called_for(chart):
+                called_for[entry] = None
         except Exception:
             by_reference(group.entries, chart, PATIENT, own)
+    try:
+        ask_whole(called_for, chart, None, hits)
+    except Exception:
+        by_reference(called_for, chart, PATIENT, own)
     if own:
         found += dict(own).items()
     judged = {index for index, _ in own}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from caveat.compile.program import CompiledRule
@@ -39,9 +40,15 @@ class Subject(NamedTuple):
 PATIENT = Subject()
 
 
+@lru_cache(maxsize=4096)
+def _members(names: tuple[str, ...]) -> frozenset[str]:
+    """The ingredients of a scope as a set, made once: a class may have hundreds."""
+    return frozenset(names)
+
+
 def subjects(rule: CompiledRule, chart: Chart) -> Iterator[Subject]:
     """Every subject the rule is judged for, in the order of the record."""
-    first = frozenset(rule.first)
+    first = _members(rule.first)
     if rule.subject == "order":
         for view in chart.current:
             if not first.isdisjoint(view.ingredients):
@@ -60,7 +67,7 @@ def subjects(rule: CompiledRule, chart: Chart) -> Iterator[Subject]:
 
 def _pairs(rule: CompiledRule, first: frozenset[str], chart: Chart) -> Iterator[Subject]:
     """Each two orders; both ways round where both fit, since a condition may ask one side only."""
-    second = frozenset(rule.second)
+    second = _members(rule.second)
     # an order and its being carried out are no two orders of one ingredient
     current = chart.counted if rule.share else chart.current
     for one in current:
@@ -90,7 +97,7 @@ def _allergies(rule: CompiledRule, first: frozenset[str], chart: Chart) -> Itera
     Where the list is not known each order is a subject without an allergy; a rule on every order has one
     such subject in all, which names no order.
     """
-    wider = frozenset(rule.second)
+    wider = _members(rule.second)
     listed = allergy_views(chart)
     made: list[Subject] = []
     for view in chart.current:

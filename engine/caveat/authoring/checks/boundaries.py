@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from caveat.authoring.checks.base import Check, Folder, finding
-from caveat.authoring.prepared import bounds, prepare, unseen_sides
+from caveat.authoring.prepared import bounds, by_rule, prepare, unseen_sides
 from caveat.rules.diagnostics import Diagnostic, Level
 
 CODE: tuple[str, Level] = ("C060", "error")
@@ -17,8 +17,9 @@ def run(folder: Folder) -> Iterator[Diagnostic]:
 
     Close by is within a tenth, or one step of what is counted. Rules without any case are C057 or C058.
     """
+    cases_of = by_rule(folder.cases)
     for rule in folder.judged:
-        cases = prepare(folder.cases, rule.compiled, folder.terminology)
+        cases = prepare(cases_of, rule.compiled, folder.terminology)
         if not cases:
             continue
         for spot in rule.spots:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from caveat.authoring.cases import judge
 from caveat.authoring.checks.base import Check, Checked, Folder, finding
-from caveat.authoring.prepared import Prepared, prepare
+from caveat.authoring.prepared import Prepared, by_rule, prepare
 from caveat.compile import nodes
 from caveat.compile.nodes import Leaf, Node, leaves
 from caveat.rules.diagnostics import Diagnostic, Level, Place
@@ -20,8 +20,9 @@ _DECIDED = ("ingredient", "purpose")
 def run(folder: Folder) -> Iterator[Diagnostic]:
     """Each class that a rule with a cases file needs, by its clauses; boundaries are C060."""
     files = {case.file for case in folder.cases}
+    cases_of = by_rule(folder.cases)
     for rule in folder.judged:
-        mine = prepare(folder.cases, rule.compiled, folder.terminology)
+        mine = prepare(cases_of, rule.compiled, folder.terminology)
         if not mine and not any(f.name.split(".")[0] == rule.placed.file.name.split(".")[0] for f in files):
             continue  # no cases file at all: C057
         have = {case.placed.case.class_ for case in mine}

@@ -93,7 +93,7 @@ class Facts:
         self.memo: dict[Any, Any] = {}
 
     def release(self) -> None:
-        """Let go of all that was worked out, which names these facts in turn and would wait for the collector."""
+        """Let go of all that was worked out: it names these facts and would wait for the collector."""
         self.memo.clear()
         self.__dict__.clear()
 
