@@ -13,14 +13,14 @@ import pyarrow as pa
 
 from benchmarks.cohort import bundled, kernel, pairs, records
 from benchmarks.cohort.flat import Flat
-from benchmarks.cohort.rules import Made
+from benchmarks.cohort.rules import Made, of_baclofen
 from benchmarks.cohort.settings import PLAIN
 from benchmarks.cohort.timing import Run, in_turn, rate
 from benchmarks.measure import Timing, ratio
 from benchmarks.neutral import load_rules
 from benchmarks.results import Aim, Section, table
 from benchmarks.same_rules import Disagreement
-from caveat.compile.ruleset import Ruleset, load
+from caveat.compile.ruleset import Ruleset
 
 KERNEL = "caveat, columnar"
 _DUCK = "DuckDB, SQL by hand"
@@ -76,12 +76,12 @@ def measure(sizes: Sizes, made: dict[int, Made]) -> Section:
         "orders) are compared with caveat's, and one difference ends the run.\n\n"
         "The peers carry no third truth value, no exceptions (but the one that the twelve rules need), no "
         "missing facts, no unrecognised names, no policy, no supersession, no deciding facts, no row a "
-        "patient. caveat screens the records as they come, names and codes included, with the bundled rules "
+        "patient. caveat screens the records as they come, names and codes included, with the baclofen rules "
         f"always among its rules. The others start from tables made before the time: recognised current "
         f"orders by ingredient, the latest numbers of each patient. *{_FROM_RECORDS}* makes these tables "
         "within the time, with what each name means handed to it.",
     )
-    base = load()
+    base = of_baclofen()
     batches = kernel.cohort(sizes.patients, PLAIN, size=sizes.batch)
     flat = Flat(pa.Table.from_batches(batches), base)
     flat.flatten()
@@ -95,7 +95,7 @@ def measure(sizes: Sizes, made: dict[int, Made]) -> Section:
 def _twelve(section: Section, sizes: Sizes, base: Ruleset, batches: list[pa.RecordBatch], flat: Flat) -> None:
     ours = kernel.alerts(base, batches, bundled.RULES, unordered=False)
     query = bundled.duck(flat, base)
-    _checked(ours, pairs.as_columns(query()), f"{_DUCK}, bundled rules")
+    _checked(ours, pairs.as_columns(query()), f"{_DUCK}, baclofen rules")
 
     def whole() -> None:
         flat.flatten()
@@ -110,12 +110,12 @@ def _twelve(section: Section, sizes: Sizes, base: Ruleset, batches: list[pa.Reco
         sizes.rounds,
     )
     section.tables += [
-        f"**The bundled rules.** caveat runs all {len(base.program.rules)}, the SQL {len(bundled.RULES)}: "
+        f"**Baclofen.** caveat runs all {len(base.program.rules)}, the SQL {len(bundled.RULES)}: "
         + ", ".join(f"`{rule}`" for rule in bundled.RULES)
         + f". {len(ours):,} alerts of these, the same in both.",
         table(_HEAD, _rows(timings)),
     ]
-    section.aims.append(_ahead("bundled rules", timings))
+    section.aims.append(_ahead("baclofen rules", timings))
 
 
 def _ahead(what: str, timings: dict[str, Timing]) -> Aim:
@@ -150,7 +150,7 @@ def _pairs(
     runs[_FROM_RECORDS] = Run(whole, sizes.patients)
     timings = in_turn(runs, sizes.rounds)
     section.tables += [
-        f"**{count:,} pair rules** (caveat: and the bundled ones); {len(ours):,} alerts, "
+        f"**{count:,} pair rules** (caveat: and those of baclofen); {len(ours):,} alerts, "
         f"{len(ours) / sizes.patients:.1f} a patient, the same in all.",
         table(_HEAD, _rows(timings)),
     ]
@@ -190,7 +190,7 @@ def _one_record(section: Section, sizes: Sizes, batches: list[pa.RecordBatch], f
     timings = in_turn(runs, sizes.rounds)
     section.tables += [
         f"**Engines that take one record.** {sizes.neutral:,} rules, half pairs, half a number beyond a "
-        "limit (benchmarks/neutral.py), without the bundled ones. caveat screens all patients, the others "
+        "limit (benchmarks/neutral.py), without those of baclofen. caveat screens all patients, the others "
         f"{len(patients):,} of them (the first who take no product of several ingredients): their figures "
         f"are extrapolated from these. *{_READ.strip(', ')}* begins with the same records as caveat, read "
         "and put into the peer's form by a few lines of Python that know no gaps, with what each name means "

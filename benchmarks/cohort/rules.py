@@ -1,4 +1,4 @@
-"""Rulesets to measure with: the bundled rules, and pair rules by the hundred thousand beside them.
+"""Rulesets to measure with: the rules of baclofen, and pair rules by the hundred thousand beside them.
 
 Rule text for 250,000 rules is 100 MB of YAML that nobody writes. These are made as compiled rules
 straight away, which is what a program holds, and sealed like any other (the digest is what
@@ -18,7 +18,7 @@ from benchmarks.cohort.settings import DEFAULT, Shares
 from benchmarks.neutral import PairRule
 from caveat.compile.nodes import Always
 from caveat.compile.program import Citation, CompiledRule, Texts
-from caveat.compile.ruleset import Ruleset, load
+from caveat.compile.ruleset import Ruleset, bundled, load
 from caveat.compile.serial import seal
 
 SEVERITIES = {"contraindicated": 5, "major": 25, "moderate": 50, "minor": 20}
@@ -82,12 +82,17 @@ def compiled(rules: Sequence[PairRule], *, seed: int = 6) -> tuple[CompiledRule,
     )
 
 
-def with_pairs(count: int, *, bundled: bool = True, shares: Shares = DEFAULT) -> Made:
-    """The bundled rules (or none) and `count` pair rules."""
-    base = load()
+def of_baclofen() -> Ruleset:
+    """The rules of baclofen alone: all there were when the aims were set and the prototypes measured."""
+    return load(bundled() / "baclofen")
+
+
+def with_pairs(count: int, *, baclofen: bool = True, shares: Shares = DEFAULT) -> Made:
+    """The rules of baclofen (or none) and `count` pair rules."""
+    base = of_baclofen()
     pairs = draw_pairs(count, shares=shares)
     before = time.process_time()
-    rules = (*(base.program.rules if bundled else ()), *compiled(pairs))
+    rules = (*(base.program.rules if baclofen else ()), *compiled(pairs))
     middle = time.process_time()
     program = seal(base.program.version, rules)
     after = time.process_time()

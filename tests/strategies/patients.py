@@ -172,7 +172,17 @@ def condition(source: Source) -> Data:
 def allergy(source: Source) -> Data:
     """An allergy, or an entry that says there is none."""
     found: Data = {
-        "text": source.pick(("baclofen", "codeine", "diazepam", "bakloffen", "No known allergies", "peanut"))
+        "text": source.pick(
+            (
+                "baclofen",
+                "codeine",
+                "diazepam - rash",
+                "codeine (nausea)",
+                "bakloffen",
+                "No known allergies",
+                "peanut",
+            )
+        )
     }
     _put(found, "type", maybe(source, 50, lambda: source.pick(("allergy", "intolerance"))))
     _put(found, "severity", maybe(source, 50, lambda: source.pick(("mild", "moderate", "severe"))))

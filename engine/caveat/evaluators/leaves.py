@@ -181,9 +181,9 @@ def _allergy(leaf: nodes.AllergyLeaf, chart: Chart, subject: Subject) -> Answer:
         # an entry that does not say is taken as an allergy: the safe reading
         return Answer(TRUE if (allergy.type or "allergy") in leaf.values else FALSE, basis)
     if leaf.prop == "reaction":
-        return indicated(chart, allergy.reactions, leaf.values, "allergy reaction")
+        return indicated(chart, subject.allergy.reactions, leaf.values, "allergy reaction")
     if leaf.prop == "only_reaction":
-        return reactions_only(chart, allergy.reactions, leaf.values)
+        return reactions_only(chart, subject.allergy.reactions, leaf.values)
     if leaf.prop in ("to_ingredient", "taken_since"):
         if leaf.prop == "taken_since":
             found = taken_since(chart, subject.orders[0], subject.allergy)

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Allergy, Coded
 from caveat.facts.identify import OrderView
 from caveat.facts.problems_list import Answer, indicated, named
 from caveat.findings.basis import Basis, Missing, merge_basis, merge_missing
+from caveat.terminology.concepts import Terminology
 from caveat.terminology.resolver import Resolution, resolve_allergen
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth, all_of
 
 NONE_KNOWN = ("no-known-allergy", "no-known-drug-allergy")
+_TOLD: Final = re.compile(
+    r"(?P<substance>[^()\[\]:;]+?)"
+    r"(?:\s*[(\[](?P<inside>[^()\[\]]+)[)\]]|(?:\s*[:;]|\s+[-\u2013\u2014])\s+(?P<after>[^()\[\]:;]+))\s*"
+)
+_BETWEEN: Final = re.compile(r"\s*[/,;&+]\s*|\s+and\s+")
+_LONGEST: Final = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AllergyView:
     """One allergy with the ingredients it is to, those of a class where it names one.
 
-    An assertion of none has no ingredients.
+    An assertion of none has no ingredients. `reactions` are those recorded, else those that its text tells.
     """
 
     allergy: Allergy
     id: str
     ingredients: frozenset[str]
     resolution: Resolution | None
+    reactions: tuple[Coded, ...] = ()
 
     @property
     def name(self) -> str:
@@ -53,8 +63,35 @@ def _views(chart: Chart) -> tuple[AllergyView, ...] | None:
             found.append(AllergyView(allergy, identifier, frozenset(), None))
             continue
         resolution = resolve_allergen(chart.terminology, allergy.codes, allergy.text)
-        found.append(AllergyView(allergy, identifier, frozenset(resolution.ingredients), resolution))
+        reactions = allergy.reactions or reactions_told(chart.terminology, allergy.text)
+        view = AllergyView(allergy, identifier, frozenset(resolution.ingredients), resolution, reactions)
+        found.append(view)
     return tuple(found)
+
+
+def reactions_told(terminology: Terminology, text: str | None) -> tuple[Coded, ...]:
+    """The reactions in the text of an allergy: `Codeine - nausea`, `Lisinopril (angioedema)`.
+
+    All of them or none: with one that is not the whole label of a value set, or where the words before
+    them are not recognised as what the whole text is, nothing is known of the reaction.
+    """
+    if not text or len(text) > _LONGEST:
+        return ()
+    return terminology.remember(("reactions told", text), lambda: _reactions_told(terminology, text))
+
+
+def _reactions_told(terminology: Terminology, text: str) -> tuple[Coded, ...]:
+    told = _TOLD.fullmatch(text.strip())
+    if told is None:
+        return ()
+    substance = resolve_allergen(terminology, (), told["substance"])
+    whole = resolve_allergen(terminology, (), text)
+    if substance.unrecognised or set(substance.ingredients) != set(whole.ingredients):
+        return ()
+    parts = _BETWEEN.split((told["inside"] or told["after"]).strip())
+    if any(not part or not terminology.condition_sets(None, part).sets for part in parts):
+        return ()
+    return tuple(Coded(text=part) for part in parts)
 
 
 def taken_since(chart: Chart, view: OrderView, allergy: AllergyView) -> Answer:
@@ -102,7 +139,7 @@ def known_of_allergy(allergy: AllergyView | None, prop: str) -> bool:
     if allergy is None:
         return False
     if prop == "reaction":
-        return bool(allergy.allergy.reactions)
+        return bool(allergy.reactions)
     return getattr(allergy.allergy, prop) is not None
 
 
