@@ -10,7 +10,7 @@ import pytest
 from authoring.small import rule
 from caveat.authoring.cases import read_all
 from caveat.authoring.english import rule_in_english
-from caveat.authoring.prepared import prepare
+from caveat.authoring.prepared import CasesOf, by_rule, prepare
 from caveat.compile.program import CompiledRule, Suggestion
 from caveat.compile.ruleset import Ruleset, bundled, load
 from caveat.compile.serial import canonical, load_program
@@ -96,15 +96,20 @@ def taken_over(patient: Patient, orders: tuple[str, ...], suggestion: Suggestion
     )
 
 
+@lru_cache
+def shipped_cases() -> CasesOf:
+    """Every case that ships, read once."""
+    return by_rule(read_all(bundled(), shipped().program.rules, Problems()))
+
+
 @pytest.mark.parametrize(
     ("one", "suggestion"), dose_suggestions(), ids=lambda value: getattr(value, "id", "")
 )
 def test_the_dose_suggested_clears_the_rule_in_every_case_that_fires(
     one: CompiledRule, suggestion: Suggestion
 ) -> None:
-    cases = read_all(bundled(), shipped().program.rules, Problems())
     tried = 0
-    for case in prepare(cases, one, shipped().terminology):
+    for case in prepare(shipped_cases(), one, shipped().terminology):
         for subject in case.subjects:
             if judge_rule(one, case.chart, subject).outcome.status is not Status.FIRES:
                 continue
