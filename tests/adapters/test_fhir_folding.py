@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from adapters.builder import administration, codes, daily, dispense, dosage, mg, order, read, request
+from caveat.dates import parse_when
+from caveat.facts.identify import is_current
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 SUPPLY = {"value": 30, "unit": "d", "system": "http://unitsofmeasure.org", "code": "d"}
@@ -248,7 +250,10 @@ def lone(day: str, text: str = "ibuprofen 400 mg tablet", name: str = "g1") -> d
 def test_a_dose_given_last_and_ordered_nowhere_may_go_on() -> None:
     found = read(lone("2026-01-09"), lone("2026-01-10", "warfarin 5 mg tablet", "g2"))
     assert codes(found.problems) == ["given-without-request"] * 2
-    assert "warfarin 5 mg tablet was given" in found.problems[1].message
+    assert {one.message.partition(" was given")[0] for one in found.problems} == {
+        "ibuprofen 400 mg tablet",
+        "warfarin 5 mg tablet",
+    }
 
 
 @pytest.mark.parametrize(
@@ -266,3 +271,53 @@ def test_a_dose_given_last_and_ordered_nowhere_may_go_on() -> None:
 def test_what_tells_whether_it_goes_on(others: list[dict[str, Any]], problems: list[int]) -> None:
     found = read(lone("2026-01-10"), *others)
     assert codes(found.problems) == ["given-without-request" for _ in problems]
+
+
+def test_what_was_given_and_not_ordered_is_judged_as_a_current_order_for_a_week() -> None:
+    found = read(
+        lone("2026-01-08", name="g0"), lone("2026-01-09T08:00:00Z"), lone("2026-01-09T20:00:00Z", name="g2")
+    )
+    assert found.orders is not None
+    assert [(one.id, one.status, str(one.stop)) for one in found.orders] == [
+        ("g0", "completed", "2026-01-08"),
+        ("g1", "completed", "2026-01-09T08:00:00Z"),
+        ("g2", "unknown", "2026-01-16"),
+    ]
+    assert [one.message for one in found.problems] == [
+        "ibuprofen 400 mg tablet was given on 2026-01-09, and no request says whether it goes on; it is "
+        "judged as a current order up to 2026-01-16"
+    ]
+    last = found.orders[-1]
+    assert is_current(last, parse_when("2026-01-16").first, "active")
+    assert not is_current(last, parse_when("2026-01-17").first, "active")
+
+
+def test_a_weekly_medicine_is_current_until_the_next_week_is_over() -> None:
+    weekly = [lone(day, "methotrexate 15 mg", day) for day in ("2026-01-02", "2026-01-09", "2026-01-16")]
+    found = read(*weekly, request(authoredOn="2026-01-22"))
+    assert found.orders is not None
+    kept = {one.id: (one.status, str(one.stop)) for one in found.orders if one.origin == "administration"}
+    assert kept == {
+        "2026-01-02": ("completed", "2026-01-02"),
+        "2026-01-09": ("completed", "2026-01-09"),
+        "2026-01-16": ("unknown", "2026-01-25"),
+    }
+
+
+def test_a_dose_long_before_the_newest_entry_stays_over() -> None:
+    found = read(lone("2026-01-02"), lone("2026-01-09", "warfarin 5 mg", "g2"))
+    assert found.orders is not None
+    assert [one.status for one in found.orders] == ["completed", "unknown"]
+
+
+def test_a_dose_beside_its_order_under_other_codes_is_no_second_order() -> None:
+    ordered = request(
+        medicationCodeableConcept={
+            "coding": [{"system": RXNORM, "code": "1", "display": "Ibuprofen 400 MG Oral Tablet"}]
+        }
+    )
+    local = {"coding": [{"system": "urn:local", "code": "IBU"}], "text": "ibuprofen 400 mg film-coated"}
+    found = read(ordered, administration("g1", "2026-01-10", request=None, medicationCodeableConcept=local))
+    assert found.orders is not None
+    assert [one.status for one in found.orders] == ["active", "completed"]
+    assert found.problems == ()

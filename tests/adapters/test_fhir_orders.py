@@ -394,7 +394,7 @@ def test_steps_of_one_order_span_lowest_to_highest() -> None:
 
 
 def test_parts_that_do_not_all_state_a_dose_have_no_daily_dose() -> None:
-    found = read(request(dosageInstruction=[dosage(mg(10), daily(1)), {"text": "and one at night"}]))
+    found = read(request(dosageInstruction=[dosage(mg(10), daily(1)), {"text": "and some at night"}]))
     assert found.orders is not None
     assert found.orders[0].daily_dose is None
     assert found.orders[0].dose is None
@@ -409,8 +409,8 @@ def test_several_routes_are_a_problem() -> None:
     assert codes(found.problems) == ["routes"]
 
 
-def test_a_dosage_in_words_is_not_read() -> None:
-    found = read(request(dosageInstruction=[{"text": "take 1 tablet three times daily"}]))
+def test_a_dosage_in_words_that_is_not_understood_whole_is_not_read() -> None:
+    found = read(request(dosageInstruction=[{"text": "1 tablet three times daily, more on bad days"}]))
     assert found.orders is not None
     assert (found.orders[0].dose, found.orders[0].frequency) == (None, None)
     assert codes(found.notes) == ["dosage-text-only"]
@@ -496,3 +496,103 @@ def test_order_ids_are_unique_across_types() -> None:
     found = read(request("1"), request("1") | {"resourceType": "MedicationStatement"})
     assert found.orders is not None
     assert [one.id for one in found.orders] == ["1", "MedicationStatement/1"]
+
+
+def test_lengths_of_steps_that_follow_each_other_add_up() -> None:
+    def step(number: int, days: int) -> dict[str, Any]:
+        bounds = {"value": days, "unit": "d", "code": "d", "system": "http://unitsofmeasure.org"}
+        return dosage(mg(10), daily(1, boundsDuration=bounds), sequence=number)
+
+    taper = order(authoredOn="2026-01-01", dosageInstruction=[step(1, 5), step(2, 5)])
+    assert str(taper.stop) == "2026-01-11"
+    together = order(authoredOn="2026-01-01", dosageInstruction=[step(1, 5), step(1, 7)])
+    assert str(together.stop) == "2026-01-08"
+
+
+@pytest.mark.parametrize(
+    ("repeat", "often", "said"),
+    [
+        ({"frequency": 2, "period": 1, "periodUnit": "d", "when": ["MORN", "EVE"]}, "2 /d", []),
+        (
+            {"frequency": 1, "period": 1, "periodUnit": "d", "when": ["MORN", "EVE"]},
+            "1-2 /d",
+            ["frequency-conflict"],
+        ),
+        (
+            {
+                "frequency": 1,
+                "period": 1,
+                "periodUnit": "d",
+                "timeOfDay": ["08:00:00", "14:00:00", "20:00:00"],
+            },
+            "1-3 /d",
+            ["frequency-conflict"],
+        ),
+        ({"frequency": 1, "period": 1, "periodUnit": "d", "when": ["HS"]}, "1 /d", []),
+        ({"frequency": 3, "period": 1, "periodUnit": "d", "when": ["C"]}, "3 /d", []),
+    ],
+)
+def test_times_of_the_day_that_differ_from_the_frequency_are_kept_beside_it(
+    repeat: dict[str, Any], often: str, said: list[str]
+) -> None:
+    found = read(request(dosageInstruction=[dosage(mg(10), {"repeat": repeat})]))
+    assert found.orders is not None
+    assert str(found.orders[0].frequency) == often
+    assert codes(found.notes) == said
+
+
+@pytest.mark.parametrize(
+    ("code", "often"),
+    [
+        ({"text": "3 times daily"}, "3 /d"),
+        ({"text": "Every 8 hours"}, "3 /d"),
+        ({"coding": [{"system": "https://hospital.example/4003", "code": "69", "display": "q6hr"}]}, "4 /d"),
+        ({"text": "once weekly"}, "1 /wk"),
+    ],
+)
+def test_a_timing_code_may_say_it_in_words(code: dict[str, Any], often: str) -> None:
+    assert str(order(dosageInstruction=[dosage(mg(10), {"code": code})]).frequency) == often
+
+
+@pytest.mark.parametrize(
+    "code", [{"text": "10 mg daily"}, {"text": "as before"}, {"coding": [{"code": "X7"}]}]
+)
+def test_a_timing_code_that_is_not_understood_is_said(code: dict[str, Any]) -> None:
+    found = read(request(dosageInstruction=[dosage(mg(10), {"code": code})]))
+    assert found.orders is not None
+    assert found.orders[0].frequency is None
+    assert codes(found.notes) == ["frequency-unread"]
+
+
+def test_of_several_amounts_the_calculated_one_is_used_where_none_is_ordered() -> None:
+    parts = [
+        {"type": {"text": "calculated"}, "doseQuantity": mg(5)},
+        {"type": {"text": "admin-amount"}, "doseQuantity": {"value": 1, "unit": "tablet"}},
+    ]
+    found = read(request(dosageInstruction=[{"doseAndRate": parts}]))
+    assert found.orders is not None
+    assert str(found.orders[0].dose) == "5 mg"
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "orders", "said"),
+    [
+        ("no-known-medications", (), "no-known-medications"),
+        ("no-medication-info", None, "no-medication-info"),
+    ],
+)
+def test_a_summary_that_knows_of_no_medicine(code: str, orders: tuple[()] | None, said: str) -> None:
+    system = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
+    statement = {
+        "resourceType": "MedicationStatement",
+        "id": "s1",
+        "status": "unknown",
+        "subject": {"reference": "Patient/p1"},
+        "medicationCodeableConcept": {"coding": [{"system": system, "code": code}]},
+    }
+    found = read(statement)
+    assert (found.orders, codes(found.notes)) == (orders, [said])
+    both = read(statement, request())
+    assert both.orders is not None
+    assert len(both.orders) == 1

@@ -9,6 +9,7 @@ from typing import IO, Final
 import msgspec
 
 from caveat.adapters.fhir import decode
+from caveat.adapters.fhir.answered import of_parameters
 from caveat.adapters.fhir.glance import Shape, heading, is_object
 from caveat.adapters.reject import Reject, reject
 from caveat.adapters.sources import LARGEST
@@ -105,4 +106,6 @@ def document(data: bytes, *, line: int | None = None, path: str = "") -> Documen
     except InputError as problem:
         place = problem.path.replace("$", path, 1) if path and problem.path else problem.path or path
         return replace(reject(problem, line=line), path=place)
+    if found.kind == "Parameters" and (inside := of_parameters(data)) is not None:
+        return Document(inside, "bundle", "Bundle", line, path)
     return Document(data, found.shape, found.kind, line, path, found.identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from caveat.adapters.assemble import trusted
 from caveat.adapters.reject import shorten
 from caveat.facts.clinical import Note, Problem
 
@@ -74,9 +75,14 @@ class Ledger:
     def notes(self) -> tuple[Note, ...]:
         """Each oddity once, with its count."""
         return tuple(
-            Note(code=key[0], message=key[1], path=path, count=self._counts[key])
+            trusted(Note, {"code": key[0], "message": key[1], "path": path, "count": self._counts[key]})
             for key, path in self._notes.items()
         )
+
+    @property
+    def noted(self) -> frozenset[str]:
+        """The codes of the oddities."""
+        return frozenset(code for code, _ in self._notes)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -98,6 +98,13 @@ CHOICES: Final = {
 }
 
 
+LISTS: Final = ("orders", "conditions", "allergies", "observations")
+"""The lists of a record; `known` asks of each whether there is one."""
+
+CLOSED_LISTS: Final = {f"all_{name}": name for name in LISTS}
+"""By the name that `known` takes, the list of which it asks whether nothing is left out."""
+
+
 def described(name: str) -> Callable[[Terminology], NumberFact | None]:
     """`number_fact` of one name, remembered for the terminology that it was last asked of."""
     kept: list[tuple[Terminology | None, NumberFact | None]] = [(None, None)]
@@ -137,7 +144,6 @@ def number_names(terminology: Terminology) -> tuple[str, ...]:
 
 def knowable(terminology: Terminology) -> tuple[str, ...]:
     """Every name that `known` and `unknown` take."""
-    lists = ("orders", "conditions", "allergies", "observations")
     ages = (f"{name}_age" for name in terminology.tables.observations)
     judged = (*KNOWABLE_OF_ORDER, *KNOWABLE_OF_ALLERGY)
-    return (*number_names(terminology), *ages, *CHOICES, *lists, "child_pugh_stated", *judged)
+    return (*number_names(terminology), *ages, *CHOICES, *LISTS, *CLOSED_LISTS, "child_pugh_stated", *judged)

@@ -10,7 +10,7 @@ from caveat.dates import When
 from caveat.errors import UnitError
 from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
-from caveat.facts.clinical import Observation
+from caveat.facts.clinical import Coded, Observation
 from caveat.facts.measure import Measure, base_interval, factor, unknown
 from caveat.facts.values import Quantity
 from caveat.findings.basis import Basis, Missing
@@ -18,6 +18,7 @@ from caveat.intervals import Interval, hull, inside
 from caveat.truth import FALSE
 from caveat.units import parse_unit, to_base
 
+_LONGEST_SHOWN = 80
 STATED = ("weight", "height", "serum_creatinine", "creatinine_clearance", "egfr")
 
 
@@ -108,7 +109,7 @@ def _is_checked(chart: Chart, concept: str, value: Quantity | None) -> bool:
     return factor(value.unit, fact.unit, fact.analyte) is not None
 
 
-_Raw = tuple[str, Quantity | None, When | None, str | None, str]
+_Raw = tuple[str, Quantity | None, When | None, str | None, str, Coded | None]
 
 
 def _apart(chart: Chart) -> dict[str, list[_Raw]]:
@@ -122,7 +123,7 @@ def _apart(chart: Chart) -> dict[str, list[_Raw]]:
             if stated.at is None and today is None:
                 today = When(chart.day, chart.as_of, chart.as_of)
             found.setdefault(name, []).append(
-                (name, stated.value, stated.at or today, stated.source, f"$.{name}")
+                (name, stated.value, stated.at or today, stated.source, f"$.{name}", None)
             )
     tables = chart.terminology.tables
     concepts, loinc = tables.observations, tables.loinc
@@ -134,7 +135,8 @@ def _apart(chart: Chart) -> dict[str, list[_Raw]]:
         if concept is None or concept not in concepts:
             concept = concept_of(chart, entry)
         if concept is not None:
-            row = (concept, said["value"], said["at"], said["source"], f"$.observations[{index}].value")
+            path = f"$.observations[{index}].value"
+            row = (concept, said["value"], said["at"], said["source"], path, said["answer"])
             found.setdefault(concept, []).append(row)
     return found
 
@@ -185,7 +187,8 @@ def _collect(chart: Chart) -> dict[str, list[Observed]]:
                 f"$.observations[{index}]",
             )
             continue
-        _add(chart, found, concept, entry.value, at, entry.source, f"$.observations[{index}].value")
+        path = f"$.observations[{index}].value"
+        _add(chart, found, concept, entry.value, at, entry.source, path, entry.answer)
     return found
 
 
@@ -197,12 +200,16 @@ def _add(
     at: When | None,
     source: str | None,
     path: str,
+    answer: Coded | None = None,
     *,
     checked: bool = False,
 ) -> None:
     trouble, interval, shown = "", None, "no value"
     fact = number_fact(concept, chart.terminology)
-    if value is None:
+    if value is None and answer is not None and fact is not None:
+        shown = str(answer)[:_LONGEST_SHOWN]
+        trouble = f"{shown!r} is recorded and cannot be read as a number"
+    elif value is None:
         trouble = "the result is not recorded"
     elif fact is not None:
         shown = str(value)

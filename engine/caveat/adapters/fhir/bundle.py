@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from caveat.adapters.fhir import decode
-from caveat.adapters.fhir.decode import Decoded, Item
+from caveat.adapters.fhir.answered import Decoded
+from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.group import Grouped, group
 from caveat.adapters.fhir.observations import Bound
 from caveat.adapters.fhir.record import patient
@@ -41,8 +42,7 @@ def sort(
     grouped = group(items, source=source, wider=wider)
     for part in grouped.parts.values():
         part.history = found.type == "history"
-        if found.next is not None and found.next not in pages:
-            part.incomplete = found.next
+        part.incomplete = next((page for page in found.further if page not in pages), None)
     if grouped.parts or grouped.rejects:
         return grouped, grouped.rejects
     kinds = sorted({item.kind for item in items if item.kind})

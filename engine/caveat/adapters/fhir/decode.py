@@ -14,6 +14,8 @@ import msgspec
 import orjson
 
 from caveat.adapters.fhir import procedures
+from caveat.adapters.fhir.answered import FOUND, REFUSED, Decoded, failed_with, lacking
+from caveat.adapters.fhir.shapes import OTHER_SIGNS, other_version
 from caveat.adapters.fhir.types import OTHER_VERSIONS, READ, SKIPPED
 from caveat.adapters.reject import shorten
 from caveat.errors import InputError
@@ -36,14 +38,21 @@ SIDE: Final[dict[str, Callable[[Any], bool]]] = {
 _PLAIN: Final = {
     shape: name
     for name, shape in READ.items()
-    if name not in SIDE and name != "OperationOutcome" and "medication" not in shape.__struct_fields__
+    if name not in SIDE and name != "OperationOutcome" and shape not in OTHER_SIGNS
 }
 """Types of which every resource is kept as it is decoded."""
+_TOLD: Final = {shape: name for name, shape in READ.items() if shape in OTHER_SIGNS}
+"""Types of which a resource may show that it is of another version of FHIR."""
 
 
 class Request(msgspec.Struct):
     method: str | None = None
     url: str | None = None
+
+
+class Response(msgspec.Struct):
+    status: Any = None
+    outcome: Any = None
 
 
 class Link(msgspec.Struct):
@@ -75,21 +84,6 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     """Another version of FHIR that the resource is evidently of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A Bundle: its items in order, its type, and the pages it names.
-
-    `plain` says that each item is a resource that was read without mending, of a type that is neither
-    an OperationOutcome nor known in another version.
-    """
-
-    items: list[Item]
-    type: str | None = None
-    here: str | None = None
-    next: str | None = None
-    plain: bool = False
-
-
 @lru_cache(maxsize=1)
 def _skipped() -> dict[str, type[msgspec.Struct]]:
     return {name: msgspec.defstruct(f"_{name}", [], tag=name, tag_field="resourceType") for name in SKIPPED}
@@ -111,12 +105,14 @@ def _bundle() -> msgspec.json.Decoder[Any]:
             ("fullUrl", str | None, None),
             ("resource", union() | None, None),
             ("request", Request | None, None),
+            ("response", Response | None, None),
         ],
     )
     bundle = msgspec.defstruct(
         "Bundle",
         [
             ("type", str | None, None),
+            ("total", int | None, None),
             ("link", list[Link] | None, None),
             ("entry", list[entry] | None, None),  # type: ignore[valid-type]
         ],
@@ -126,6 +122,7 @@ def _bundle() -> msgspec.json.Decoder[Any]:
 
 class _LooseBundle(msgspec.Struct):
     type: Any = None
+    total: Any = None
     link: Any = None
     entry: list[msgspec.Raw] | None = None
 
@@ -135,7 +132,6 @@ def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(READ[kind])
 
 
-_FOUND: Final = "searchset"
 _NOTHING: Final = "an entry of what was found holds no resource"
 
 
@@ -156,12 +152,25 @@ def bundle(data: bytes, *, depth: int = 0) -> Decoded:
         if kind is not None:
             items.append(Item(resource, kind, entry.fullUrl or "", f"entry[{number}].resource"))
             continue
+        kind = _TOLD.get(type(resource))
+        if kind is not None:
+            version = other_version(resource)
+            simple = simple and not version
+            items.append(
+                Item(resource, kind, entry.fullUrl or "", f"entry[{number}].resource", version=version)
+            )
+            continue
         simple = False
         request = entry.request
         if resource is None:
+            failed = (
+                None if entry.response is None else failed_with(entry.response.status, entry.response.outcome)
+            )
             if request is not None and request.method == "DELETE" and request.url:
                 items.append(Item(None, "", request.url, f"entry[{number}]", deleted=True))
-            elif found.type == _FOUND:
+            elif failed is not None:
+                items.append(_broken(f"entry[{number}].response", REFUSED, failed))
+            elif found.type == FOUND:
                 items.append(_broken(f"entry[{number}]", _NOTHING, entry.fullUrl))
             continue
         kind = _KINDS.get(type(resource))
@@ -170,16 +179,14 @@ def bundle(data: bytes, *, depth: int = 0) -> Decoded:
         else:
             items.append(Item(None, type(resource).__name__[1:]))
     links = {link.relation: link.url for link in found.link or ()}
-    return Decoded(items, found.type, links.get("self"), links.get("next"), simple)
+    parts = lacking(found.type, found.total, len(found.entry or ()), links)
+    return Decoded(items, found.type, links.get("self"), links.get("next"), simple, parts)
 
 
 def _item(resource: msgspec.Struct, kind: str, url: str, path: str, mends: tuple[Mend, ...] = ()) -> Item:
-    version = ""
     if kind in SIDE and not mends and not SIDE[kind](resource):
         return Item(None, kind)
-    if getattr(resource, "medication", None) is not None:
-        version = "R5"
-    return Item(resource, kind, url, path, mends=mends, version=version)
+    return Item(resource, kind, url, path, mends=mends, version=other_version(resource))
 
 
 def _loose_bundle(data: bytes, depth: int) -> Decoded:
@@ -198,6 +205,7 @@ def _loose_bundle(data: bytes, depth: int) -> Decoded:
             ) from None
         raise InputError("this Bundle cannot be read", code="bundle") from None
     items: list[Item] = []
+    parts: list[str] = []
     for number, raw in enumerate(found.entry or ()):
         place = f"entry[{number}]"
         try:
@@ -210,13 +218,23 @@ def _loose_bundle(data: bytes, depth: int) -> Decoded:
         resource, request, url = entry.get("resource"), entry.get("request"), entry.get("fullUrl")
         if resource is None:
             target = request.get("url") if isinstance(request, dict) else None
+            response = entry.get("response")
+            failed = (
+                failed_with(response.get("status"), response.get("outcome"))
+                if isinstance(response, dict)
+                else None
+            )
             if isinstance(request, dict) and request.get("method") == "DELETE" and isinstance(target, str):
                 items.append(Item(None, "", target, place, deleted=True))
-            elif found.type == _FOUND:
+            elif failed is not None:
+                items.append(_broken(place + ".response", REFUSED, failed))
+            elif found.type == FOUND:
                 items.append(_broken(place, _NOTHING, url))
             continue
         if isinstance(resource, dict) and resource.get("resourceType") == "Bundle" and depth < _DEEPEST:
-            items.extend(bundle(orjson.dumps(resource), depth=depth + 1).items)
+            inner = bundle(orjson.dumps(resource), depth=depth + 1)
+            items.extend(inner.items)
+            parts += [*inner.parts, *(() if inner.next is None else (inner.next,))]
             continue
         items.append(mended(resource, url if isinstance(url, str) else "", place + ".resource"))
     links = {
@@ -227,7 +245,8 @@ def _loose_bundle(data: bytes, depth: int) -> Decoded:
         and isinstance(link.get("url"), str)
     }
     kind = found.type if isinstance(found.type, str) else None
-    return Decoded(items, kind, links.get("self"), links.get("next"))
+    parts += lacking(kind, found.total, len(found.entry or ()), links)
+    return Decoded(items, kind, links.get("self"), links.get("next"), parts=tuple(parts))
 
 
 def _broken(path: str, message: str, value: object) -> Item:

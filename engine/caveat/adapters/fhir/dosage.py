@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,8 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from caveat.adapters.fhir import shapes as fhir
-from caveat.adapters.fhir import timing, values
-from caveat.adapters.fhir.timing import Rate
+from caveat.adapters.fhir import sig, timing, values
+from caveat.adapters.fhir.rates import Rate, decimal
 from caveat.adapters.ledger import Ledger
 from caveat.facts.values import Quantity
 
@@ -41,7 +42,7 @@ _LONGEST: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One dosage instruction, read."""
+    """One dosage instruction, read. `daily` is the amount of a day where words say so."""
 
     dose: Quantity | None
     rate: Quantity | None
@@ -49,6 +50,7 @@ class Step:
     as_needed: bool | None
     maximum: Quantity | None
     route: str | None
+    daily: Quantity | None = None
 
 
 def dosing(instructions: Sequence[fhir.Dosage] | None, log: Ledger, path: str) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _known(instruction: bytes) -> tuple[dict[str, Any], Ledger]:
 
 
 def _fields(step: Step) -> dict[str, Any]:
-    return {
+    fields = {
         "dose": step.dose,
         "rate": step.rate,
         "frequency": timing.frequency(step.often),
@@ -105,6 +107,9 @@ def _fields(step: Step) -> dict[str, Any]:
         "max_per_day": step.maximum,
         "route": step.route,
     }
+    if step.daily is not None:
+        fields["daily_dose"] = step.daily
+    return fields
 
 
 def _combined(groups: list[list[Step]], steps: list[Step], log: Ledger, path: str) -> dict[str, Any]:
@@ -150,6 +155,12 @@ def _daily_dose(groups: list[list[Step]]) -> Quantity | None:
     for group in groups:
         low = high = Fraction(0)
         for step in group:
+            if step.daily is not None:
+                whole = step.daily
+                units.add(whole.unit.removesuffix("/d"))
+                high += Fraction(whole.value if whole.upper is None else whole.upper)
+                low += Fraction(0) if step.as_needed else Fraction(whole.value)
+                continue
             dose = step.dose
             if dose is None or step.often is None or dose.comparator is not None or not dose.unit:
                 return None
@@ -162,8 +173,8 @@ def _daily_dose(groups: list[list[Step]]) -> Quantity | None:
     least, most = min(low for low, _ in totals), max(high for _, high in totals)
     unit = units.pop() + "/d"
     if least == most or least == 0:
-        return Quantity(timing.decimal(most), unit)
-    return Quantity(timing.decimal(least), unit, None, timing.decimal(most))
+        return Quantity(decimal(most), unit)
+    return Quantity(decimal(least), unit, None, decimal(most))
 
 
 def _hull(parts: Sequence[Quantity | None]) -> Quantity | None:
@@ -181,21 +192,108 @@ def _hull(parts: Sequence[Quantity | None]) -> Quantity | None:
 
 
 def _step(item: fhir.Dosage, log: Ledger, path: str) -> Step:
-    dose, rate = _dose_and_rate(item, log, path)
+    dose, rate, bare = _dose_and_rate(item, log, path)
     often = timing.per_day(item.timing, log, path + ".timing")
-    if dose is None and rate is None and item.text:
-        log.note(
-            "dosage-text-only", "the dosage is given as text only; dose and frequency are not read", path
-        )
     prn = item.as_needed_boolean
     if item.as_needed_codeable_concept is not None:
         prn = True
     maximum = _per_day(item.max_dose_per_period, log, path + ".maxDosePerPeriod")
-    return Step(dose, rate, often, prn, maximum, route(item.route, log, path + ".route"))
+    step = Step(dose, rate, often, prn, maximum, route(item.route, log, path + ".route"))
+    if rate is not None or (dose is not None and often is not None):
+        return step
+    text = item.text or item.patient_instruction
+    if text and item.sequence is not None and item.sequence > 1:
+        text = _THEN.sub("", text, count=1) if _THEN.match(text) else text
+    return _with_words(step, text, bare, log, path)
 
 
-def _dose_and_rate(item: fhir.Dosage, log: Ledger, path: str) -> tuple[Quantity | None, Quantity | None]:
+# How the words of a later step begin, which its sequence number says already.
+_THEN: Final = re.compile(
+    r"\s*(?:and then|then|followed by|dann|danach|puis|ensuite|despu\u00e9s|luego)\b[ ,:]*", re.IGNORECASE
+)
+
+
+def _with_words(step: Step, text: str | None, bare: Sequence[Quantity], log: Ledger, path: str) -> Step:
+    """The step with what its text says of dose and frequency, where its data do not.
+
+    A text that is not understood whole, or that says another dose or frequency than the data, gives
+    nothing. `bare` are the doses that the data state without a unit.
+    """
+    if not text:
+        return step
+    said = sig.read(text)
+    if said is None:
+        if step.dose is None:
+            log.note("dosage-text-only", _UNREAD, path)
+        return step
+    if _says_another(step, said, bare):
+        message = "the words of a dosage differ from its data, so nothing was taken from them"
+        log.note("dosage-text-differs", message, path)
+        return step
+    gained = (
+        (step.dose is None and said.dose is not None)
+        or (step.often is None and said.often is not None)
+        or said.daily is not None
+    )
+    if gained:
+        log.note("dosage-text-read", "dose or frequency was read from the words of the dosage", path)
+    if step.dose is None and said.dose is None and said.daily is None:
+        log.note("dosage-text-only", _UNREAD_DOSE, path)
+    return Step(
+        dose=step.dose or said.dose,
+        rate=None,
+        often=step.often or said.often,
+        as_needed=said.as_needed if step.as_needed is None else step.as_needed,
+        maximum=step.maximum or said.maximum,
+        route=step.route or said.route,
+        daily=said.daily,
+    )
+
+
+_UNREAD: Final = (
+    "the dosage is given in words that were not understood whole; dose and frequency are not read"
+)
+_UNREAD_DOSE: Final = "the dosage is given in words that state no dose"
+
+
+def _says_another(step: Step, said: sig.Said, bare: Sequence[Quantity]) -> bool:
+    """Whether words and data cannot both be right; a count of tablets and milligrams are not compared."""
+    if step.often is not None and said.often is not None and step.often != said.often:
+        return True
+    if step.dose is not None:
+        if said.daily is not None:
+            return True
+        return said.dose is not None and _differ(step.dose, said.dose)
+    numbers = {(one.value, one.upper) for one in bare}
+    if not numbers:
+        return False
+    return said.daily is not None or (
+        said.dose is not None and numbers != {(said.dose.value, said.dose.upper)}
+    )
+
+
+def _differ(one: Quantity, other: Quantity) -> bool:
+    """Whether two doses of one kind differ; those of two kinds, such as tablets and mg, are not compared."""
+    first, second = values.parsed(one.unit), values.parsed(other.unit)
+    if first is None or second is None:
+        return True
+    if all(len(unit.dimension) == 1 and unit.dimension[0][0].startswith("{") for unit in (first, second)):
+        return (one.value, one.upper) != (other.value, other.upper)
+    if first.dimension != second.dimension:
+        return False
+    ends = [
+        [None if end is None else Fraction(end) * unit.factor for end in (dose.value, dose.upper)]
+        for dose, unit in ((one, first), (other, second))
+    ]
+    return ends[0] != ends[1]
+
+
+def _dose_and_rate(
+    item: fhir.Dosage, log: Ledger, path: str
+) -> tuple[Quantity | None, Quantity | None, list[Quantity]]:
+    """Dose and rate, and the doses that were not used for want of a unit."""
     doses: list[Quantity] = []
+    bare: list[Quantity] = []
     rates: list[Quantity] = []
     entries = [(f"{path}.doseAndRate[{i}]", one) for i, one in enumerate(item.dose_and_rate or ())]
     if not entries:
@@ -205,8 +303,7 @@ def _dose_and_rate(item: fhir.Dosage, log: Ledger, path: str) -> tuple[Quantity 
             None, item.dose_quantity, item.dose_range, item.rate_quantity, None, item.rate_ratio
         )
         entries = [(path, plain)]
-    ordered = [pair for pair in entries if values.first_code(pair[1].type) == "ordered"]
-    for where, one in ordered or entries:
+    for where, one in _chosen(entries):
         dose = values.amount(one.dose_quantity, log, where + ".doseQuantity")
         if dose is None:
             dose = values.span(one.dose_range, log, where + ".doseRange")
@@ -215,6 +312,7 @@ def _dose_and_rate(item: fhir.Dosage, log: Ledger, path: str) -> tuple[Quantity 
             if dose.unit:
                 doses.append(dose)
             else:
+                bare.append(dose)
                 log.note("dose-without-unit", "a dose without a unit was not used", where)
         rate = values.amount(one.rate_quantity, log, where + ".rateQuantity")
         if rate is None:
@@ -225,7 +323,16 @@ def _dose_and_rate(item: fhir.Dosage, log: Ledger, path: str) -> tuple[Quantity 
         if rate is not None and rate.unit:
             rates.append(rate)
     dose = _one_of(doses, log, path)
-    return dose, _one_of(rates, log, path)
+    return dose, _one_of(rates, log, path), bare
+
+
+def _chosen(entries: list[tuple[str, fhir.DoseAndRate]]) -> list[tuple[str, fhir.DoseAndRate]]:
+    """Those that were ordered, else those that were calculated, else all."""
+    for kind in ("ordered", "calculated"):
+        found = [pair for pair in entries if values.first_code(pair[1].type) == kind]
+        if found:
+            return found
+    return entries
 
 
 def _one_of(found: list[Quantity], log: Ledger, path: str) -> Quantity | None:
@@ -250,7 +357,7 @@ def ratio(value: fhir.Ratio | None, log: Ledger, path: str) -> Quantity | None:
     if bottom is None or bottom.value <= 0 or not bottom.unit or "/" in bottom.unit:
         log.problem("ratio", "a ratio without a usable denominator was not used", path, str(top))
         return None
-    return Quantity(timing.decimal(Fraction(top.value) / Fraction(bottom.value)), f"{top.unit}/{bottom.unit}")
+    return Quantity(decimal(Fraction(top.value) / Fraction(bottom.value)), f"{top.unit}/{bottom.unit}")
 
 
 def _per_day(value: fhir.Ratio | None, log: Ledger, path: str) -> Quantity | None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from caveat.adapters.fhir import dosage, timing, values
+from caveat.adapters.fhir import dosage, values
 from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.fhir.rates import decimal
 from caveat.adapters.fhir.references import Index
 from caveat.adapters.ledger import Ledger
 from caveat.facts.values import Quantity
@@ -171,7 +172,7 @@ def _strength(value: fhir.Ratio | None, log: Ledger, path: str) -> Quantity | No
         return top
     unit, _ = values.unit_of(bottom.unit, bottom.system, bottom.code)
     if bottom.value.is_finite() and bottom.value > 0 and (unit in ("", "1") or _counts(unit)):
-        return Quantity(timing.decimal(Fraction(top.value) / Fraction(bottom.value)), top.unit)
+        return Quantity(decimal(Fraction(top.value) / Fraction(bottom.value)), top.unit)
     return dosage.ratio(value, log, path)
 
 

@@ -11,18 +11,18 @@ from caveat.adapters.assemble import complete, trusted
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
 from caveat.adapters.fhir.answers import is_total
+from caveat.adapters.fhir.results import worded_quantity
 from caveat.adapters.fhir.stated import CHILD_PUGH, REFILLED, Statements, topic_of
 from caveat.adapters.ledger import Ledger
 from caveat.dates import When
-from caveat.errors import UnitError
 from caveat.facts.clinical import Coded, Observation
 from caveat.facts.values import Quantity
 from caveat.terminology.codes import Code
-from caveat.units import parse_quantity
 
 _LEFT_OUT: Final = frozenset(("entered-in-error", "cancelled"))
 _FINAL: Final = frozenset(("final", "amended", "corrected"))
 _NOT_FINAL: Final = frozenset(("registered", "preliminary", "unknown"))
+_STATUSES: Final = _LEFT_OUT | _FINAL | _NOT_FINAL
 _ALL: Final = frozenset(Observation.model_fields)
 Bound = Callable[[Code], bool]
 
@@ -131,7 +131,7 @@ def observations(
         kept.append((part, where, name, topic, is_fact))
     if not kept:
         return []
-    status = resource.status
+    status = values.lower_case(resource.status, _STATUSES, log, path + ".status")
     if status in _LEFT_OUT:
         log.note(f"{status}-observation", f"Observation with status {status} left out", path)
         return []
@@ -226,7 +226,7 @@ def _value(part: Any, log: Ledger, path: str) -> tuple[Quantity | None, Coded | 
         found = values.amount(part.value_quantity, log, path + ".valueQuantity")
         if found is not None and not found.unit:
             log.note("value-without-unit", "a value without a unit cannot be judged; it is kept", path)
-        return found, None
+        return found, values.as_written(part.value_quantity, log, path) if found is None else None
     if part.value_codeable_concept is not None:
         return None, values.coded(part.value_codeable_concept, log, path)
     if part.value_string is not None:
@@ -271,16 +271,12 @@ def _worded(words: str, log: Ledger, path: str) -> tuple[Quantity | None, Coded 
     if not plain:
         log.note("value-missing", "an observation without a value", path)
         return None, None
-    if plain[0] in "<>=≤≥0123456789.-+":
-        try:
-            read = parse_quantity(plain)
-        except UnitError:
-            return None, trusted(Coded, {"text": plain})
-        stated = any(c.isalpha() or c in "%{[/" for c in plain)
-        if not stated:
-            log.note("value-without-unit", "a value without a unit cannot be judged; it is kept", path)
-        return Quantity(read.value, read.unit if stated else "", read.comparator, read.upper), None
-    return None, trusted(Coded, {"text": plain})
+    read = worded_quantity(plain)
+    if read is None:
+        return None, trusted(Coded, {"text": plain})
+    if not read.unit:
+        log.note("value-without-unit", "a value without a unit cannot be judged; it is kept", path)
+    return read, None
 
 
 def _time(resource: fhir.Observation, log: Ledger, path: str) -> When | None:
@@ -292,6 +288,9 @@ def _time(resource: fhir.Observation, log: Ledger, path: str) -> When | None:
     period = resource.effective_period
     if period is not None and (period.end or period.start):
         return values.date(period.end or period.start, log, path + ".effectivePeriod")
+    timed = _last_of(resource.effective_timing)
+    if timed is not None:
+        return values.date(timed, log, path + ".effectiveTiming")
     if resource.issued is not None:
         log.note(
             "observation-issued", "an observation dated by its issue, for want of a time of its own", path
@@ -299,3 +298,16 @@ def _time(resource: fhir.Observation, log: Ledger, path: str) -> When | None:
         return values.date(resource.issued, log, path + ".issued")
     log.note("observation-undated", "an observation without a date", path)
     return None
+
+
+def _last_of(timing: Any) -> str | None:
+    """The last of the times that a Timing lists, else the end of its period."""
+    if not isinstance(timing, dict):
+        return None
+    events = timing.get("event")
+    if isinstance(events, list) and events and all(isinstance(one, str) for one in events):
+        return str(max(events))
+    repeat = timing.get("repeat")
+    bounds = repeat.get("boundsPeriod") if isinstance(repeat, dict) else None
+    end = (bounds.get("end") or bounds.get("start")) if isinstance(bounds, dict) else None
+    return end if isinstance(end, str) else None

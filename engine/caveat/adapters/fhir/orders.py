@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from fractions import Fraction
 from typing import Any, Final
 
 from caveat.adapters.assemble import trusted
@@ -67,6 +68,12 @@ STATUS: Final[dict[str, dict[str, str | None]]] = {
         "entered-in-error": None,
     },
 }
+# What the International Patient Summary says in place of a medicine.
+_ABSENT: Final = "absent-unknown-uv-ips"
+NONE_SAID: Final = {
+    "no-known-medications": "the record says that no medicines are known",
+    "no-medication-info": "the record says that nothing is known of medicines",
+}
 _MISSING: Final = object()
 _WITH_REASON: Final = frozenset(("MedicationRequest", "MedicationStatement"))
 
@@ -75,9 +82,10 @@ def order(item: Item, index: Index, log: Ledger, path: str, identity: str) -> Or
     """The Order, or None when the entry says that nothing was or is to be taken (noted)."""
     resource: Any = item.resource
     kind = item.kind
-    status = STATUS[kind].get(resource.status, _MISSING) if resource.status is not None else "unknown"
+    said = values.lower_case(resource.status, STATUS[kind], log, path + ".status")
+    status = STATUS[kind].get(said, _MISSING) if said is not None else "unknown"
     if status is None:
-        log.note(f"{resource.status}-{ORIGIN[kind]}", f"{kind} with status {resource.status} left out", path)
+        log.note(f"{said}-{ORIGIN[kind]}", f"{kind} with status {said} left out", path)
         return None
     if status is _MISSING:
         log.problem(
@@ -90,6 +98,9 @@ def order(item: Item, index: Index, log: Ledger, path: str, identity: str) -> Or
             return None
         if resource.intent == "proposal" and status == "active":
             status = "proposed"
+    if kind == "MedicationStatement" and (none := about_none(resource)) is not None:
+        log.note(none, NONE_SAID[none], path)
+        return None
     fields: dict[str, Any] = {"id": identity, "status": status, "origin": ORIGIN[kind], "source": path}
     fields.update(medicine(resource, index, log, path))
     instructions, where = _instructions(resource)
@@ -109,6 +120,15 @@ def order(item: Item, index: Index, log: Ledger, path: str, identity: str) -> Or
     if kind in _WITH_REASON and resource.status_reason is not None:
         fields["tapered"] = phrases.says_tapered(phrases.concept_texts(resource.status_reason))
     return trusted(Order, fields)
+
+
+def about_none(resource: fhir.MedicationStatement) -> str | None:
+    """Which of NONE_SAID a statement says in place of a medicine; None where it names one."""
+    concept = resource.medication_codeable_concept
+    for coding in (concept.coding if concept is not None else None) or ():
+        if coding.system is not None and coding.system.endswith(_ABSENT) and coding.code in NONE_SAID:
+            return coding.code
+    return None
 
 
 def _instructions(resource: Any) -> tuple[list[fhir.Dosage] | None, str]:
@@ -163,9 +183,13 @@ def _effective(resource: Any, log: Ledger, path: str) -> tuple[When | None, When
 def _bounds(
     instructions: list[fhir.Dosage] | None, authored: When | None, log: Ledger, path: str
 ) -> tuple[When | None, When | None]:
-    """The span of the bounds of all instructions; an instruction without an end leaves the end open."""
+    """The span of the bounds of all instructions; an instruction without an end leaves the end open.
+
+    The lengths of steps that follow each other (by their sequence numbers) add up.
+    """
     starts: list[When] = []
     stops: list[When | None] = []
+    lengths: dict[int | None, Fraction] = {}
     for number, item in enumerate(instructions or ()):
         repeat = item.timing.repeat if item.timing is not None else None
         where = f"{path}[{number}].timing.repeat"
@@ -175,14 +199,19 @@ def _bounds(
             end = values.date(repeat.bounds_period.end, log, where + ".boundsPeriod.end")
         elif repeat is not None and (repeat.bounds_duration is not None or repeat.bounds_range is not None):
             longest = repeat.bounds_duration or (repeat.bounds_range.high if repeat.bounds_range else None)
-            end = _after(authored, timing.days(longest, log, where + ".boundsDuration"))
+            length = timing.days(longest, log, where + ".boundsDuration")
+            end = _after(authored, length)
+            if length is not None:
+                lengths[item.sequence] = max(length, lengths.get(item.sequence, length))
         if begin is not None:
             starts.append(begin)
         stops.append(end)
     start = min(starts, key=lambda w: w.first, default=None)
     if not stops or any(one is None for one in stops):
         return start, None
-    return start, max((one for one in stops if one is not None), key=lambda w: w.last)
+    if len(lengths) > 1:
+        stops.append(_after(authored, sum(lengths.values(), Fraction(0))))
+    return start, max((one for one in stops if one is not None), key=lambda w: w.last, default=None)
 
 
 def _after(start: When | None, length: Any) -> When | None:

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from caveat.adapters.fhir import decode, values
-from caveat.adapters.fhir.decode import Decoded, Item
+from caveat.adapters.fhir.answered import Decoded
+from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.drafts import Drafts, read_drafts
 from caveat.adapters.fhir.group import PERSONAL, Answered, Part, identifiers, owner
 from caveat.adapters.fhir.observations import Bound

@@ -17,6 +17,9 @@ ALLERGY_STATUS: Final = frozenset(("active", "inactive", "resolved"))
 VERIFICATION: Final = frozenset(
     ("confirmed", "presumed", "unconfirmed", "provisional", "differential", "refuted", "entered-in-error")
 )
+# The certainty that a German diagnosis code carries: confirmed, suspected, excluded, status after.
+CERTAINTY: Final = {"G": "confirmed", "V": "provisional", "A": "refuted", "Z": "resolved"}
+_CERTAINTY_URL: Final = "icd-10-gm-diagnosesicherheit"
 _SEVERITIES: Final = ("mild", "moderate", "severe")
 
 
@@ -35,6 +38,14 @@ def condition(resource: fhir.Condition, log: Ledger, path: str, identity: str | 
         return None
     abatement = _time(resource, "abatement", log, path)
     status = _one_of(resource.clinical_status, CONDITION_STATUS, log, path + ".clinicalStatus")
+    certainty = _certainty(resource.code)
+    if certainty is not None:
+        meaning = CERTAINTY[certainty]
+        if meaning in CONDITION_STATUS:
+            status = status or meaning
+        else:
+            verification = _more_doubtful(verification, meaning)
+        log.note("condition-certainty", f"the certainty {certainty} of a coded diagnosis was read", path)
     if status is None and resource.abatement_boolean:
         status = "resolved"
     fields: dict[str, Any] = {
@@ -51,6 +62,27 @@ def condition(resource: fhir.Condition, log: Ledger, path: str, identity: str | 
     return trusted(Condition, fields)
 
 
+def _certainty(concept: fhir.Concept | None) -> str | None:
+    """The one certainty that the codings of a diagnosis carry in an extension."""
+    found = set()
+    for coding in (concept.coding if concept is not None else None) or ():
+        for one in coding.extension if isinstance(coding.extension, list) else ():
+            if not isinstance(one, dict) or not str(one.get("url", "")).endswith(_CERTAINTY_URL):
+                continue
+            value = one.get("valueCoding")
+            code = value.get("code") if isinstance(value, dict) else one.get("valueCode")
+            if isinstance(code, str) and code.strip().upper() in CERTAINTY:
+                found.add(code.strip().upper())
+    return found.pop() if len(found) == 1 else None
+
+
+def _more_doubtful(stated: str | None, coded: str) -> str:
+    """What both say of a diagnosis: where one confirms what the other excludes or doubts, it is open."""
+    if stated is None or stated == "confirmed":
+        return "differential" if (stated, coded) == ("confirmed", "refuted") else coded
+    return "differential" if (stated, coded) == ("refuted", "confirmed") else stated
+
+
 def _one_of(concept: fhir.Concept | None, known: frozenset[str], log: Ledger, path: str) -> str | None:
     """The status code; None when there is none, and with a problem when it is not one of `known`."""
     if concept is None:
@@ -58,7 +90,7 @@ def _one_of(concept: fhir.Concept | None, known: frozenset[str], log: Ledger, pa
     for coding in concept.coding or ():
         if coding.code in known:
             return coding.code
-    found = values.first_code(concept)
+    found = values.lower_case(values.first_code(concept), known, log, path)
     if found in known:
         return found
     log.problem("status", "a status that FHIR R4 does not have; it counts as unknown", path, found or "")

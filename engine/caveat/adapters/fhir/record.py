@@ -10,10 +10,11 @@ from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
 from caveat.adapters.fhir.completeness import RANK, Completeness, days_of
 from caveat.adapters.fhir.decode import Item
-from caveat.adapters.fhir.folding import Folder, same_medicine
+from caveat.adapters.fhir.folding import Folder
+from caveat.adapters.fhir.given import given_alone
 from caveat.adapters.fhir.group import ORDERED, Part
 from caveat.adapters.fhir.observations import Bound, Names, Unbound, observations
-from caveat.adapters.fhir.orders import order
+from caveat.adapters.fhir.orders import NONE_SAID, order
 from caveat.adapters.fhir.problems import allergy, condition, no_known_allergies
 from caveat.adapters.fhir.procedures import procedure
 from caveat.adapters.fhir.references import Index, relative
@@ -25,9 +26,6 @@ from caveat.facts.clinical import Condition, Lists, Order
 from caveat.facts.patient import Patient
 
 _Entry = tuple[Item, Index]
-_OVER: Final = ("completed", "stopped")
-_STILL_GIVEN: Final = 2
-"""Days before the newest entry of a record within which a dose given speaks of a treatment under way."""
 
 
 def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None = None) -> Patient:
@@ -92,10 +90,10 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
             "more-pages", "a further page of this Bundle was not given", "Bundle.link", part.incomplete
         )
     lists["orders"] = list(_distinct(folder.folded(log)))
-    _given_alone(lists, log)
+    lists["orders"] = given_alone(lists, log)
     stated, empty = complete.settle(lists, log, whole=part.incomplete is None)
     looked = _answered(part, stated)
-    empty |= looked
+    empty |= looked | _said_none(lists["orders"], log)
     if procedures:
         if not lists["conditions"] and "conditions" not in looked:
             stated["conditions"] = "unknown"  # procedures alone are no list of conditions
@@ -112,24 +110,10 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
     return trusted(Patient, fields)
 
 
-def _given_alone(lists: dict[str, list[Any]], log: Ledger) -> None:
-    """Says that medicines given in the last days of the record may go on, where no running entry orders them.
-
-    A dose that was given is over; whether another follows is not known without its request.
-    """
-    orders = lists["orders"]
-    given = [
-        one for one in orders if one.origin == "administration" and one.status == "completed" and one.stop
-    ]
-    if not given:
-        return
-    held = (one for entries in lists.values() for one in entries if getattr(one, "status", "") != "proposed")
-    newest = max((day for one in held for day in days_of(one)), default=0)
-    others = [one for one in orders if one.origin != "administration" and one.status not in _OVER]
-    for one in given:
-        if one.stop.last >= newest - _STILL_GIVEN and not any(same_medicine(one, other) for other in others):
-            message = f"{one.text or 'a medicine'} was given, and no request says whether it goes on"
-            log.problem("given-without-request", message, "MedicationAdministration")
+def _said_none(orders: list[Order], log: Ledger) -> frozenset[str]:
+    """The list of orders where the record says that no medicines are known and names none."""
+    said = log.noted & NONE_SAID.keys()
+    return frozenset(("orders",)) if said == {"no-known-medications"} and not orders else frozenset()
 
 
 def _answered(part: Part, stated: dict[str, str]) -> frozenset[str]:
@@ -196,7 +180,7 @@ def _person(resource: fhir.Patient, log: Ledger) -> dict[str, Any]:
     path = f"Patient/{resource.id}" if resource.id else "Patient"
     if not resource.id:
         log.note("patient-without-id", "a Patient without an id", path)
-    sex = resource.gender
+    sex = values.lower_case(resource.gender, ("male", "female", "other", "unknown"), log, path + ".gender")
     if sex not in (None, "male", "female", "other", "unknown"):
         log.problem("status", "a gender that FHIR R4 does not have", path + ".gender", sex)
     deceased: bool | None = resource.deceased_boolean

@@ -21,6 +21,7 @@ class Coding(Struct):
     system: str | None = None
     code: str | None = None
     display: str | None = None
+    extension: Any = None
 
 
 class Concept(Struct):
@@ -102,6 +103,7 @@ class DoseAndRate(Struct, rename="camel"):
 class Dosage(Struct, rename="camel"):
     sequence: int | None = None
     text: str | None = None
+    patient_instruction: str | None = None
     timing: Timing | None = None
     as_needed_boolean: bool | None = None
     as_needed_codeable_concept: Concept | None = None
@@ -175,6 +177,7 @@ class _Ordered(Resource, rename="camel"):
     medication_codeable_concept: Concept | None = None
     medication_reference: Reference | None = None
     medication: Any = None  # R5 puts the medicine here
+    patient: Reference | None = None  # DSTU2 has the subject here
     contained: list[Contained] | None = None
     reason_code: list[Concept] | None = None
     reason_reference: list[Reference] | None = None
@@ -192,6 +195,8 @@ class MedicationRequest(_Ordered, tag="MedicationRequest", tag_field="resourceTy
 
 
 class MedicationStatement(_Ordered, tag="MedicationStatement", tag_field="resourceType", rename="camel"):
+    taken: Any = None  # STU3
+    was_not_taken: Any = None  # DSTU2
     status_reason: Concept | list[Concept] | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
@@ -201,6 +206,9 @@ class MedicationStatement(_Ordered, tag="MedicationStatement", tag_field="resour
 class MedicationAdministration(
     _Ordered, tag="MedicationAdministration", tag_field="resourceType", rename="camel"
 ):
+    not_given: Any = None  # STU3
+    was_not_given: Any = None  # DSTU2
+    prescription: Any = None  # both
     effective_date_time: str | None = None
     effective_period: Period | None = None
     request: Reference | None = None
@@ -208,6 +216,7 @@ class MedicationAdministration(
 
 
 class MedicationDispense(_Ordered, tag="MedicationDispense", tag_field="resourceType", rename="camel"):
+    not_done: Any = None  # STU3
     authorizing_prescription: list[Reference] | None = None
     days_supply: Amount | None = None
     when_prepared: str | None = None
@@ -216,6 +225,7 @@ class MedicationDispense(_Ordered, tag="MedicationDispense", tag_field="resource
 
 
 class Condition(Resource, tag="Condition", tag_field="resourceType", rename="camel"):
+    patient: Reference | None = None  # DSTU2
     clinical_status: Concept | None = None
     verification_status: Concept | None = None
     code: Concept | None = None
@@ -246,6 +256,7 @@ class AllergyIntolerance(Resource, tag="AllergyIntolerance", tag_field="resource
     type: str | None = None
     criticality: str | None = None
     code: Concept | None = None
+    substance: Any = None  # DSTU2
     patient: Reference | None = None
     recorded_date: str | None = None
     reaction: list[Reaction] | None = None
@@ -336,6 +347,31 @@ class Procedure(Resource, tag="Procedure", tag_field="resourceType", rename="cam
     subject: Reference | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
+
+
+# Fields that only other versions of FHIR have, by type.
+_ORDERED_SIGNS = (("medication", "R5"), ("patient", "DSTU2"))
+OTHER_SIGNS: dict[type[_Struct], tuple[tuple[str, str], ...]] = {
+    MedicationRequest: _ORDERED_SIGNS,
+    MedicationStatement: (*_ORDERED_SIGNS, ("taken", "STU3"), ("was_not_taken", "DSTU2")),
+    MedicationAdministration: (
+        *_ORDERED_SIGNS,
+        ("not_given", "STU3"),
+        ("was_not_given", "DSTU2"),
+        ("prescription", "STU3 or older"),
+    ),
+    MedicationDispense: (*_ORDERED_SIGNS, ("not_done", "STU3")),
+    Condition: (("patient", "DSTU2"),),
+    AllergyIntolerance: (("substance", "DSTU2"),),
+}
+
+
+def other_version(resource: _Struct) -> str:
+    """The other version of FHIR that a resource is evidently of, or an empty text."""
+    for name, version in OTHER_SIGNS.get(type(resource), ()):
+        if getattr(resource, name) is not None:
+            return version
+    return ""
 
 
 Ordered = MedicationRequest | MedicationStatement | MedicationAdministration | MedicationDispense

@@ -25,12 +25,20 @@ FLAGS: Final = ("specialist_oversight", "hazardous_work", "fall_risk", "alcohol_
 NAMES: Final = (*FLAGS, "pump_refilled", "care_setting")
 CHILD_PUGH: Final = "child_pugh"
 REFILLED: Final = "context.pump_refilled"
-# LOINC: pregnancy status, breastfeeding status, history of alcohol use, alcoholic drinks per day.
+# LOINC: pregnancy status (two), breastfeeding status, history of alcohol use, alcoholic drinks per day.
 LOINC: Final = {
     "82810-3": "pregnant",
+    "11449-6": "pregnant",
     "63895-7": "lactating",
     "11331-6": "alcohol_use",
     "74013-4": "alcohol_use",
+}
+# Names of such observations under codes of a site, or without a code.
+NAMED: Final = {
+    "pregnancy status": "pregnant",
+    "pregnant": "pregnant",
+    "breastfeeding status": "lactating",
+    "lactation status": "lactating",
 }
 # HL7 v3 ActCode of an Encounter's class.
 SETTINGS: Final = {
@@ -49,22 +57,29 @@ def topic_of(concept: fhir.Concept | None) -> str | None:
     """What an observation in this code states: a field of the patient, `context.` and its code, or None."""
     if concept is None:
         return None
+    named = None
     for coding in concept.coding or ():
         if coding.code in LOINC and coding.system and values.system_name(coding.system) == "loinc":
             return LOINC[coding.code]
         if coding.system == CONTEXT:
             return f"context.{coding.code or ''}"
-        if coding.display is not None and _names_child_pugh(coding.display):
-            return CHILD_PUGH
-    if concept.text is not None and _names_child_pugh(concept.text):
-        return CHILD_PUGH
-    return None
+        if coding.display is not None:
+            named = named or _topic_named(coding.display)
+    if concept.text is not None:
+        named = named or _topic_named(concept.text)
+    return named if named is None or named == CHILD_PUGH or _is_local(concept) else None
 
 
 @lru_cache(maxsize=8192)
-def _names_child_pugh(text: str) -> bool:
+def _topic_named(text: str) -> str | None:
+    """What an observation of this name states, if anything."""
     plain = text.lower()
-    return "pugh" in plain and "child" in plain
+    return CHILD_PUGH if "pugh" in plain and "child" in plain else NAMED.get(plain.strip())
+
+
+def _is_local(concept: fhir.Concept) -> bool:
+    """Whether none of the codes is of LOINC, which would say more exactly what was observed."""
+    return all(values.system_name(one.system or "") != "loinc" for one in concept.coding or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
 from caveat.adapters.fhir import shapes as fhir
-from caveat.adapters.fhir import values
+from caveat.adapters.fhir import sig, values
+from caveat.adapters.fhir.rates import Rate, decimal
 from caveat.adapters.ledger import Ledger
 from caveat.facts.values import Quantity
 
@@ -44,15 +43,6 @@ _ONCE_A_DAY: Final = frozenset(
     "MORN MORN.early MORN.late NOON AFT AFT.early AFT.late EVE EVE.early EVE.late NIGHT PHS HS WAKE "
     "CM CD CV ACM ACD ACV PCM PCD PCV".split()
 )
-_PRECISION: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Times a day, from `low` to `high`."""
-
-    low: Fraction
-    high: Fraction
 
 
 def per_day(timing: fhir.Timing | None, log: Ledger, path: str) -> Rate | None:
@@ -64,6 +54,8 @@ def per_day(timing: fhir.Timing | None, log: Ledger, path: str) -> Rate | None:
         return None
     coded = _from_code(timing.code)
     structured = None if timing.repeat is None else _from_repeat(timing.repeat, log, path + ".repeat")
+    if coded is None and structured is None and timing.code is not None:
+        log.note("frequency-unread", "a timing code that is not known does not say how often", path + ".code")
     if coded is None or structured is None:
         return structured or coded
     if coded != structured:
@@ -79,9 +71,23 @@ def _from_code(concept: fhir.Concept | None) -> Rate | None:
         times = PER_DAY.get((coding.code or "").strip().upper())
         if times is not None and not local:
             return Rate(times, times)
-    word = (concept.text or "").strip().upper().replace(".", "")
+    for word in (concept.text, *(coding.display for coding in concept.coding or ())):
+        found = _from_words(word)
+        if found is not None:
+            return found
+    return None
+
+
+def _from_words(text: str | None) -> Rate | None:
+    """How often, from words that say nothing of a dose."""
+    word = (text or "").strip().upper().replace(".", "")
+    if not word:
+        return None
     times = None if word in _NOT_FROM_TEXT else PER_DAY.get(word)
-    return None if times is None else Rate(times, times)
+    if times is not None:
+        return Rate(times, times)
+    said = sig.read(text or "")
+    return None if said is None or said.dose is not None or said.daily is not None else said.often
 
 
 def _from_repeat(repeat: fhir.Repeat, log: Ledger, path: str) -> Rate | None:
@@ -105,9 +111,24 @@ def _from_repeat(repeat: fhir.Repeat, log: Ledger, path: str) -> Rate | None:
         high = max(low, Fraction(repeat.frequency_max) / period)
     if repeat.period_max is not None:
         low = min(low, often / max(period, Fraction(repeat.period_max) * unit))
+    listed = _times_listed(repeat, clock)
+    if listed is not None and period == 1 and not low <= listed <= high:
+        log.note(
+            "frequency-conflict", "a frequency and the times of the day listed disagree; both are kept", path
+        )
+        low, high = min(low, listed), max(high, listed)
     if days is not None and period == 1:
         low, high = low * days / 7, high * days / 7
     return Rate(low, high)
+
+
+def _times_listed(repeat: fhir.Repeat, clock: int | None) -> Fraction | None:
+    """How many times of the day are listed, where each comes once a day; None when they are not counted."""
+    if clock is not None:
+        return Fraction(clock)
+    if repeat.when and set(repeat.when) <= _ONCE_A_DAY:
+        return Fraction(len(set(repeat.when)))
+    return None
 
 
 def _from_lists(
@@ -145,15 +166,6 @@ def _is_finite(value: Fraction) -> bool:
         while rest % prime == 0:
             rest //= prime
     return rest == 1
-
-
-def decimal(value: Fraction) -> Decimal:
-    """The decimal of a fraction: exact where it ends, else rounded to 12 digits."""
-    quotient = Decimal(value.numerator) / Decimal(value.denominator)
-    if Fraction(quotient) == value:
-        plain = quotient.normalize()
-        return plain.quantize(Decimal(1)) if plain == plain.to_integral_value() else plain
-    return Decimal(f"{quotient:.{_PRECISION}g}")
 
 
 def days(duration: fhir.Amount | None, log: Ledger, path: str) -> Fraction | None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Container
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
 from caveat.adapters.assemble import trusted
 from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.fhir import sig_words
 from caveat.adapters.ledger import Ledger
 from caveat.dates import When, parse_when
 from caveat.errors import DateError, UnitError
 from caveat.facts.clinical import Coded
 from caveat.facts.values import COMPARATORS, Quantity
-from caveat.terminology.codes import Code, normalise_system
+from caveat.terminology.codes import SYSTEMS, Code, normalise_system
 from caveat.units import parse_unit
+from caveat.units.unit import Unit
 
 UCUM: Final = ("http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8")
 _LONGEST_CODE: Final = 200
+_LONGEST_NAME: Final = max(map(len, SYSTEMS))
+"""Characters of the short names of code systems."""
 _WIDEST: Final = 30
 
 code = lru_cache(maxsize=16384)(Code)
@@ -40,8 +47,25 @@ def codes(concept: fhir.Concept | None, log: Ledger, path: str) -> tuple[Code, .
             display = ""
         elif not display.isascii() or len(display) > _LONGEST_CODE:
             display = log.clean(display, path)
-        found.append(code(system_name(coding.system) if coding.system else "", plain, display))
+        system = system_name(coding.system) if coding.system else ""
+        found.append(code(system, plain, display))
+        if (
+            len(system) > _LONGEST_NAME
+            and _is_edition(system)
+            and (root := _ICD_ROOT.match(plain.upper())) is not None
+        ):
+            found.append(code("icd10", f"{root[1]}.{root[2]}" if root[2] else root[1], display))
     return tuple(found)
+
+
+_EDITION: Final = re.compile(r"(?:icd|cim|cie)[-_ ]?10(?!.*pcs)", re.IGNORECASE)
+_ICD_ROOT: Final = re.compile(r"([A-Z][0-9]{2})(?:\.?([0-9A-Z]))?")
+
+
+@lru_cache(maxsize=1024)
+def _is_edition(system: str) -> bool:
+    """Whether a code system is a national edition of ICD-10, with the first four characters of WHO's."""
+    return _EDITION.search(system) is not None
 
 
 def text(concept: fhir.Concept | None, log: Ledger, path: str) -> str | None:
@@ -74,13 +98,29 @@ def first_code(concept: fhir.Concept | None) -> str | None:
     return concept.text.strip().lower() if concept.text else None
 
 
+# An offset without its colon, as some libraries write it.
+_OFFSET: Final = re.compile(r"(?<=T\d\d:\d\d)((?::\d\d(?:\.\d+)?)?[+-]\d\d)(\d\d)$")
+
+
+def lower_case(value: str | None, known: Container[str], log: Ledger, path: str) -> str | None:
+    """A code of FHIR that is written in other letters than FHIR's (`ACTIVE`), as FHIR has it; noted."""
+    if value is None or value in known or (small := value.strip().lower()) not in known:
+        return value
+    log.note("letter-case", "a code was written in other letters than FHIR has it", path)
+    return small
+
+
 def date(value: str | None, log: Ledger, path: str) -> When | None:
     """The date, or None with a problem when it cannot be read."""
     if value is None:
         return None
+    plain = value.strip()
     try:
-        return parse_when(value.strip())
+        return parse_when(plain)
     except DateError as error:
+        mended = _OFFSET.sub(r"\1:\2", plain)
+        if mended != plain:
+            return date(mended, log, path)
         log.problem("date", str(error), path, value)
         return None
 
@@ -94,17 +134,72 @@ def unit_of(unit: str | None, system: str | None, symbol: str | None) -> tuple[s
     """
     symbol = symbol.strip() if symbol else None
     unit = unit.strip() if unit else None
+    if symbol and ((symbol.isdigit() and len(symbol) > 3) or not _is_ucum(system)):
+        return _elsewhere(unit, system or "", symbol)
     if symbol and unit and symbol != unit:
-        coded, printed = _parsed(symbol), _parsed(unit)
+        coded, printed = parsed(symbol), parsed(unit)
         if coded is None and printed is not None:
             return unit, None
-        if coded is not None and printed is not None and (system is None or system.rstrip("/") in UCUM):
+        if coded is not None and printed is not None:
             same = coded.dimension == printed.dimension and coded.factor == printed.factor
             if not same and not _is_count(symbol):
                 return symbol, unit
             return (unit if _is_count(symbol) and not same else symbol), None
+        if coded is not None and _is_count(symbol) and (words := _worded(unit)) != unit:
+            return words, None
         return symbol if coded is not None else unit, None
-    return symbol or unit or "", None
+    only = symbol or unit or ""
+    return _worded(only) if only else "", None
+
+
+def _is_ucum(system: str | None) -> bool:
+    """Whether a code is one of UCUM, which is meant where no system is given."""
+    return system is None or system.rstrip("/") in UCUM or "unitsofmeasure" in system or system == "UCUM"
+
+
+def _elsewhere(unit: str | None, system: str, symbol: str) -> tuple[str, str | None]:
+    """The unit of a code of another system than UCUM: as printed, else one that the code is known as."""
+    coded = SNOMED_UNITS.get(symbol) if symbol.isdigit() and _is_ucum_or_snomed(system) else None
+    if not symbol.isdigit():
+        coded = _worded(symbol)
+    printed = None if unit is None else _worded(unit)
+    first, second = (None if one is None else parsed(one) for one in (printed, coded))
+    if first is None:
+        return (coded if second is not None and coded else unit or f"code {symbol}"), None
+    if second is not None and (first.dimension, first.factor) != (second.dimension, second.factor):
+        counts = all("{" in one for one in (printed or "", coded or ""))
+        return (printed or "", None) if counts or _is_count(coded or "") else (coded or "", unit)
+    return printed or "", None
+
+
+def _is_ucum_or_snomed(system: str) -> bool:
+    return _is_ucum(system) or system_name(system) == "snomed"
+
+
+# SNOMED CT units, for codes sent without a printed unit.
+SNOMED_UNITS: Final = {
+    "258682000": "g",
+    "258683005": "kg",
+    "258684004": "mg",
+    "258685003": "ug",
+    "258686002": "ng",
+    "258770004": "L",
+    "258773002": "mL",
+    "258813002": "mmol/L",
+    "428641000": "{capsule}",
+    "428673006": "{tablet}",
+    "732936001": "{tablet}",
+}
+
+
+def _worded(unit: str) -> str:
+    """The unit, or the one that a word of another language stands for, such as tablets or drops."""
+    if parsed(unit) is not None:
+        return unit
+    spread = unicodedata.normalize("NFKD", unit.lower().replace("\u00df", "ss"))
+    plain = "".join(c for c in spread if unicodedata.category(c) != "Mn").replace(".", "")
+    found = sig_words.UNITS.get(plain, "")
+    return found if found in sig_words.COUNTED or found == "[iU]" else unit
 
 
 def _is_count(symbol: str) -> bool:
@@ -113,7 +208,8 @@ def _is_count(symbol: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(text: str):  # type: ignore[no-untyped-def]
+def parsed(text: str) -> Unit | None:
+    """The unit, or None for one that is not known."""
     try:
         return parse_unit(text)
     except UnitError:
@@ -152,6 +248,16 @@ def amount(value: fhir.Amount | None, log: Ledger, path: str) -> Quantity | None
         log.problem("comparator", "a comparator other than <, <=, >=, >", path, value.comparator)
         return None
     return Quantity(size, unit, value.comparator)
+
+
+def as_written(value: fhir.Amount, log: Ledger, path: str) -> Coded | None:
+    """A quantity that was not used, in the words of the record; None where it has no number."""
+    if value.value is None:
+        return None
+    unit = value.unit or ""
+    coded = f" (coded {value.code})" if value.code and value.code != unit else ""
+    words = log.clean(f"{value.comparator or ''}{value.value} {unit}{coded}", path)
+    return trusted(Coded, {"text": words[:200].strip()})
 
 
 def plain_amount(value: fhir.Amount) -> Quantity | None:

@@ -8,7 +8,7 @@ from typing import Final
 from caveat.compile import nodes
 from caveat.compile.program import CompiledRule
 from caveat.compile.ruleset import Ruleset
-from caveat.facts.catalog import CHOICES, PATIENT_NUMBERS
+from caveat.facts.catalog import CHOICES, CLOSED_LISTS, PATIENT_NUMBERS
 from caveat.terminology.concepts import Terminology
 
 OBSERVED: Final = "observation:"
@@ -123,8 +123,8 @@ def _known(fact: str, terminology: Terminology) -> Iterable[str]:
         yield from _order(fact.removeprefix("order."))
     elif fact.startswith("allergy."):
         yield "allergies"
-    elif fact in _LISTS:
-        yield from _LISTS[fact]
+    elif fact in _LISTS or fact in CLOSED_LISTS:
+        yield from _LISTS[CLOSED_LISTS.get(fact, fact)]
     elif fact == "child_pugh_stated":
         yield "child_pugh"
     elif fact in CHOICES:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveat.adapters.documents import Document
 from caveat.adapters.fhir.bulk import quick
-from caveat.adapters.fhir.bulk.labs import Labs
-from caveat.adapters.fhir.bulk.plain import whole
-from caveat.adapters.fhir.bulk.rows import Frame, Native, PlainRun, frames
+from caveat.adapters.fhir.bulk.held import Entry, Restore, plain_of
+from caveat.adapters.fhir.bulk.pools import Pools
+from caveat.adapters.fhir.bulk.rows import FRAME, Frame, Native, frame_of, pieces
 from caveat.adapters.fhir.bulk.shelf import Shelf
 from caveat.adapters.fhir.bulk.state import State
+from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.group import Part, group
 from caveat.adapters.fhir.observations import Bound
 from caveat.adapters.fhir.record import patient
@@ -32,19 +33,27 @@ class Bucket:
     """One bucket in memory."""
 
     def __init__(self, folder: Path, part: int, state: State, shelf: Shelf) -> None:
-        self._frames: list[Frame] = list(frames(folder / "rows.bin", state.last[part]))
+        self._frames: list[Frame] = []
+        self._sheets: list[tuple[int, memoryview]] = []
+        for kind, piece in pieces(folder / "rows.bin", state.last[part]):
+            if kind == FRAME:
+                self._frames.append(frame_of(piece))
+            else:
+                self._sheets.append((kind, piece))
         self._labels = [stamp.label for stamp in state.stamps]
         self._state, self._shelf = state, shelf
+        self._restore = Restore(state, self._labels)
 
     def patients(self, bound: Bound | None) -> Iterator[Patient]:
         """Every patient in order of first appearance: Bundles, native records, then what stands apart."""
         counts = self._named()
         waiting: dict[str, list[Part]] = {}
-        runs = self._runs()
-        groups = [
-            self._parts(number, [*entries, *self._whole(runs.get(number, []))], counts)
-            for number, entries in sorted(self._entries(runs).items())
-        ]
+        found = plain_of(self._sheets)
+        entries = self._entries(found)
+        for number, plain in found.items():
+            for held in plain.of.values():
+                entries[number] += self._restore.entries(held, range(len(held.kept)))
+        groups = [self._parts(number, some, counts) for number, some in sorted(entries.items())]
         yield from self._bundles(bound, counts, waiting)
         for parts in groups:
             for part in _ready(parts, counts, waiting):
@@ -52,27 +61,31 @@ class Bucket:
         for several in waiting.values():
             yield from joined(several, bound)
 
-    def chunks(self, bound: Bound | None) -> Iterator[tuple[list[Patient], pa.Array | None]]:
-        """The same patients, some at a time; where a column of observations is given, theirs are in it."""
-        runs = self._runs()
-        groups = self._entries(runs)
+    def chunks(
+        self, bound: Bound | None, pools: Pools
+    ) -> Iterator[tuple[list[Patient], dict[str, pa.Array]]]:
+        """The same patients, some at a time; the lists that are given as columns are not theirs."""
+        found = plain_of(self._sheets)
+        groups = self._entries(found)
         counts = self._named()
-        if len(groups) != 1 or not runs:
+        if len(groups) != 1 or not found:
             yield from _some(self.patients(bound))
             return
         number, entries = next(iter(groups.items()))
-        labs = Labs(self._state.concepts, self._state.units, bound)
-        divided = quick.split(entries, runs[number], labs, set(counts), self._labels)
+        shelved = self._state.shelved
+        divided = quick.split(entries, found[number], pools, self._restore, set(counts), shelved=shelved)
         if divided is None:
             yield from _some(self.patients(bound))
             return
-        seen: dict[str, set[str]] = {}
-        for whose, file in set(zip(labs.whose, labs.file, strict=True)):
-            seen.setdefault(whose, set()).add(self._labels[file])
-        parts = self._parts(number, divided.entries, counts, seen)
+        parts = self._parts(number, divided.entries, counts, divided.plain.files(self._labels))
         waiting: dict[str, list[Part]] = {}
         yield from _some(self._bundles(bound, counts, waiting))
-        yield from quick.read(_ready(parts, counts, waiting), divided, bound, self._labels)
+
+        def regroup(items: list[Item]) -> Part:
+            return next(iter(group(items, source="", wider=self._index(number)).parts.values()))
+
+        ready = _ready(parts, counts, waiting)
+        yield from quick.read(ready, divided, pools, self._restore, regroup, bound, self._labels)
         for several in waiting.values():
             yield from _some(joined(several, bound))
 
@@ -96,25 +109,9 @@ class Bucket:
     def _index(self, number: int | None) -> Index:
         return self._shelf.index(number) if self._state.shelved else Index()
 
-    def _runs(self) -> dict[int, list[PlainRun]]:
-        found: dict[int, list[PlainRun]] = {}
-        for frame in self._frames:
-            for run in frame.plain:
-                found.setdefault(run.group, []).append(run)
-        return found
-
-    def _whole(self, runs: list[PlainRun]) -> Iterator[quick.Entry]:
-        """Plain observations as the items they were."""
-        concepts, units = self._state.concepts, self._state.units
-        for run in runs:
-            label = self._labels[run.file]
-            row: Any
-            for row in (*run.singles, *run.panels):
-                yield (run.file, row[0]), whole(row, concepts, units, label)
-
-    def _entries(self, runs: dict[int, list[PlainRun]]) -> dict[int, list[quick.Entry]]:
-        """Resources outside Bundles by group with their places, but for plain observations."""
-        found: dict[int, list[quick.Entry]] = {number: [] for number in runs}
+    def _entries(self, plain: Iterable[int]) -> dict[int, list[Entry]]:
+        """Resources outside Bundles by group with their places, but for what is plain."""
+        found: dict[int, list[Entry]] = {number: [] for number in plain}
         for frame in self._frames:
             for run in frame.runs:
                 found.setdefault(run.group, []).extend(run.items(self._labels[run.file]))
@@ -125,7 +122,7 @@ class Bucket:
     def _parts(
         self,
         number: int,
-        entries: list[quick.Entry],
+        entries: list[Entry],
         counts: Counter[str],
         files: dict[str, set[str]] | None = None,
     ) -> list[Part]:
@@ -156,7 +153,7 @@ def _ready(parts: list[Part], counts: Counter[str], waiting: dict[str, list[Part
             waiting.setdefault(part.id, []).append(part)
 
 
-def _some(patients: Iterator[Patient]) -> Iterator[tuple[list[Patient], None]]:
+def _some(patients: Iterator[Patient]) -> Iterator[tuple[list[Patient], dict[str, pa.Array]]]:
     """Patients in lists of bounded size."""
     waiting: list[Patient] = []
     size = 0
@@ -164,7 +161,7 @@ def _some(patients: Iterator[Patient]) -> Iterator[tuple[list[Patient], None]]:
         waiting.append(one)
         size += 10 + len(one.orders or ()) + len(one.conditions or ()) + len(one.observations or ())
         if len(waiting) >= quick.CHUNK or size >= quick.LARGEST:
-            yield waiting, None
+            yield waiting, {}
             waiting, size = [], 0
     if waiting:
-        yield waiting, None
+        yield waiting, {}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from caveat.adapters.cohort.base import Chunk, Input, Rejected
 from caveat.adapters.fhir.bulk.bucket import Bucket
 from caveat.adapters.fhir.bulk.journal import blocks
+from caveat.adapters.fhir.bulk.pools import Pools
 from caveat.adapters.fhir.bulk.settling import settle
 from caveat.adapters.fhir.bulk.shelf import Shelf
 from caveat.adapters.fhir.bulk.sorting import Aside, Sorting
@@ -56,9 +57,10 @@ class BulkCohort:
         self._bound, self._partitions = bound, partitions
         self._folder: Path | None = None
         self._state: State | None = None
+        self._pools: Pools | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_state": None}  # read again from the folder by each process
+        return {**self.__dict__, "_state": None, "_pools": None}  # read again from the folder by each process
 
     def inputs(self) -> tuple[Input, ...]:
         """Every file with its hash. InputError when one cannot be read.
@@ -86,7 +88,7 @@ class BulkCohort:
         shutil.rmtree(unfinished, ignore_errors=True)
         done = read_state(folder)
         if done is not None and (done.format, done.stamps, done.buckets) == (FORMAT, stamps, buckets):
-            self._folder, self._state = folder, done
+            self._folder, self._state, self._pools = folder, done, None
             return
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -99,7 +101,7 @@ class BulkCohort:
         _sync(unfinished)
         unfinished.rename(folder)
         _sync(work)
-        self._folder, self._state = folder, state
+        self._folder, self._state, self._pools = folder, state, None
 
     def _sources(self, *, strict: bool = False) -> Iterator[Source | Reject]:
         for one in expand(self._paths):
@@ -153,7 +155,9 @@ class BulkCohort:
             sorting.spill.last,
             [group.common for group in sorting.groups],
             sorting.tables.concepts,
-            sorting.tables.units,
+            sorting.tables.forms,
+            sorting.tables.orders,
+            sorting.tables.conditions,
             sorting.shelf.count > 0,
             sorting.rejects.count,
             dict(sorting.types),
@@ -188,13 +192,11 @@ class BulkCohort:
         shelf = Shelf(self._folder / "shared.sqlite")
         try:
             with unswept():
-                for patients, observations in Bucket(self._folder, part, state, shelf).chunks(self._bound):
-                    tally.count(patients)
-                    batch = to_batch(patients)
-                    if observations is not None:
-                        place = batch.schema.get_field_index("observations")
-                        batch = batch.set_column(place, batch.schema.field(place), observations)
-                    yield Chunk(batch, (), len(patients))
+                pools = self._pools = self._pools or Pools(state, self._bound)
+                bucket = Bucket(self._folder, part, state, shelf)
+                for patients, columns in bucket.chunks(self._bound, pools):
+                    tally.count(patients, columns.get("orders"))
+                    yield Chunk(_batch(patients, columns), (), len(patients))
         finally:
             shelf.close()
         write(self._folder / "read" / f"{part}.bin", tally)
@@ -239,6 +241,24 @@ class BulkCohort:
             **{name: total[name] for name in Tally.__struct_fields__},
             "orders_without_code_share": round(total["orders_without_code"] / orders, 4) if orders else None,
         }
+
+
+def _batch(patients: list[Patient], columns: dict[str, pa.Array]) -> pa.RecordBatch:
+    """The rows of patients, with some columns given."""
+    import pyarrow as pa
+
+    from caveat.columns.build import column
+    from caveat.columns.schema import patients as schema
+
+    wanted = schema()
+    rows = [one.__dict__ for one in patients]
+    arrays = [
+        columns[one.name]
+        if one.name in columns
+        else column([row[one.name] for row in rows], one.type, one.name)
+        for one in wanted
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
 
 @contextmanager

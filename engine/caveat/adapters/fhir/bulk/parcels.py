@@ -10,8 +10,9 @@ import orjson
 
 from caveat.adapters import read
 from caveat.adapters.documents import Document
+from caveat.adapters.fhir.answered import Decoded
 from caveat.adapters.fhir.bulk.rows import BundlePart, Native, row
-from caveat.adapters.fhir.decode import Decoded, Item
+from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.group import Grouped
 from caveat.adapters.fhir.references import key, relative
 from caveat.adapters.native import to_native

@@ -15,23 +15,24 @@ from typing import IO, Any, Final
 import msgspec
 from msgspec import field
 
-from caveat.adapters.fhir.bulk.plain import Panel, Single
+from caveat.adapters.fhir.bulk.sheets import Sheets
 from caveat.adapters.fhir.decode import Item, Mend
 from caveat.adapters.fhir.group import Part
 from caveat.adapters.fhir.references import Index
 from caveat.adapters.fhir.shapes import Struct
 from caveat.adapters.fhir.types import READ, Readable
 
-PENDING: Final = 4_000_000
+PENDING: Final = 16_000_000
 """Bytes of input whose resources are held before they are encoded; more where there are many buckets."""
 
 BUFFERED: Final = 64_000_000
 """Encoded bytes that are held before they are written."""
 
 NOWHERE: Final = -1
-_LENGTH: Final = 8
-_BLOCK: Final = struct.Struct("<qq")
-"""Where the block before it of the same bucket is, and its length: a list in memory would grow for ever."""
+FRAME: Final = -1
+_PAIR: Final = struct.Struct("<qq")
+"""Before a block: where the one before it of the same bucket is, and its length (a list in memory would
+grow for ever). Before a piece: its kind and its length."""
 
 
 KIND: Final[dict[type[msgspec.Struct], str]] = {shape: name for name, shape in READ.items()}
@@ -52,15 +53,6 @@ class Run(Struct):
             ((file, line), Item(resource, KIND[type(resource)], "", "", line, label))
             for line, resource in zip(self.at, self.resources, strict=True)
         ]
-
-
-class PlainRun(Struct):
-    """Plain observations of one file in order."""
-
-    file: int
-    group: int
-    singles: list[Single] = field(default_factory=list)
-    panels: list[Panel] = field(default_factory=list)
 
 
 class Row(Struct):
@@ -158,7 +150,6 @@ class Frame(Struct):
     """Some of a bucket: resources outside Bundles, Bundles, native records, and ids by record naming them."""
 
     runs: list[Run] = field(default_factory=list)
-    plain: list[PlainRun] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     parts: list[BundlePart] = field(default_factory=list)
     natives: list[Native] = field(default_factory=list)
@@ -182,21 +173,21 @@ def decoder(kind: Any) -> Callable[[bytes | memoryview], Any]:
     return lambda data: text.decode(data) if data[:1] in (b"{", b"[") else packed.decode(data)
 
 
-_FRAME: Final = decoder(Frame)
+frame_of: Final = decoder(Frame)
 
 
 class Spill:
-    """Frames of all buckets in one file, encoded at once and written as memory fills up."""
+    """Frames and sheets of all buckets in one file, encoded at once and written as memory fills up."""
 
     def __init__(self, path: Path, buckets: int) -> None:
         self._file: IO[bytes] = path.open("wb")
         self._open: dict[int, Frame] = {}
         self._runs: dict[int, Run] = {}
-        self._plain: dict[int, PlainRun] = {}
-        self._packed: dict[int, bytearray] = {}
+        self.sheets = Sheets()
+        self._packed: dict[int, list[tuple[int, Any]]] = {}
         self._held = self._filled = 0
         self.last = [NOWHERE] * buckets
-        self._pending = PENDING * (1 + buckets // 64)
+        self._pending = PENDING * (1 + buckets // 256)
         self._limit = BUFFERED * (1 + buckets // 8192)
 
     def frame(self, bucket: int) -> Frame:
@@ -214,14 +205,6 @@ class Spill:
             self.frame(bucket).runs.append(found)
         return found
 
-    def plain(self, bucket: int, file: int, group: int) -> PlainRun:
-        """The run of plain observations that ends the bucket."""
-        found = self._plain.get(bucket)
-        if found is None or found.file != file:
-            found = self._plain[bucket] = PlainRun(file, group)
-            self.frame(bucket).plain.append(found)
-        return found
-
     def held(self, size: int) -> None:
         """Counts input as held; past a limit it is encoded, past another written. Runs begin anew."""
         self._held += size
@@ -231,19 +214,18 @@ class Spill:
             self.flush()
 
     def pack(self) -> None:
-        """Encodes every open frame."""
+        """Encodes every open frame and what was gathered in sheets."""
+        for bucket, kind, rows in self.sheets.parts():
+            self._keep(bucket, kind, rows)
         for bucket, frame in self._open.items():
-            data = encode(frame)
-            packed = self._packed.get(bucket)
-            if packed is None:
-                packed = self._packed[bucket] = bytearray()
-            packed += len(data).to_bytes(_LENGTH, "little")
-            packed += data
-            self._filled += len(data)
+            self._keep(bucket, FRAME, encode(frame))
         self._open.clear()
         self._runs.clear()
-        self._plain.clear()
         self._held = 0
+
+    def _keep(self, bucket: int, kind: int, piece: Any) -> None:
+        self._packed.setdefault(bucket, []).append((kind, piece))
+        self._filled += len(piece)
 
     def flush(self) -> None:
         """Writes everything."""
@@ -251,8 +233,10 @@ class Spill:
         for bucket in sorted(self._packed):
             packed = self._packed[bucket]
             place = self._file.tell()
-            self._file.write(_BLOCK.pack(self.last[bucket], len(packed)))
-            self._file.write(packed)
+            self._file.write(_PAIR.pack(self.last[bucket], sum(_PAIR.size + len(one) for _, one in packed)))
+            for kind, piece in packed:
+                self._file.write(_PAIR.pack(kind, len(piece)))
+                self._file.write(piece)
             self.last[bucket] = place
         self._packed.clear()
         self._filled = 0
@@ -269,20 +253,30 @@ class Spill:
         self._file.close()
 
 
-def frames(path: Path, last: int) -> Iterator[Frame]:
-    """The frames of a bucket whose last block is at that place, in the order in which they were written."""
+def pieces(path: Path, last: int) -> Iterator[tuple[int, memoryview]]:
+    """The pieces of a bucket whose last block is at that place, in the order in which they were written.
+
+    Each is a frame or, where its kind is the number of a type, rows of a sheet.
+    """
     places: list[tuple[int, int]] = []
     with path.open("rb") as file:
         while last != NOWHERE:
             file.seek(last)
-            before, length = _BLOCK.unpack(file.read(_BLOCK.size))
-            places.append((last + _BLOCK.size, length))
+            before, length = _PAIR.unpack(file.read(_PAIR.size))
+            places.append((last + _PAIR.size, length))
             last = before
         for offset, length in reversed(places):
             file.seek(offset)
             packed = memoryview(file.read(length))
             at = 0
             while at < length:
-                size = int.from_bytes(packed[at : at + _LENGTH], "little")
-                at += _LENGTH + size
-                yield _FRAME(packed[at - size : at])
+                kind, size = _PAIR.unpack(packed[at : at + _PAIR.size])
+                at += _PAIR.size + size
+                yield kind, packed[at - size : at]
+
+
+def frames(path: Path, last: int) -> Iterator[Frame]:
+    """The frames of a bucket."""
+    for kind, piece in pieces(path, last):
+        if kind == FRAME:
+            yield frame_of(piece)

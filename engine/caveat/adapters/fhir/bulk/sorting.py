@@ -13,14 +13,17 @@ import msgspec
 from caveat.adapters.documents import Document, document, is_ndjson
 from caveat.adapters.fhir import bundle, decode
 from caveat.adapters.fhir.bulk import parcels
+from caveat.adapters.fhir.bulk.gather import TAKEN, Gather
 from caveat.adapters.fhir.bulk.journal import Journal
+from caveat.adapters.fhir.bulk.known import Tables
+from caveat.adapters.fhir.bulk.lines import Decoder, Lines
 from caveat.adapters.fhir.bulk.place import Places, bucket_of, referred
-from caveat.adapters.fhir.bulk.plain import PlainObservation, Tables
-from caveat.adapters.fhir.bulk.rows import KIND, Native, PlainRun, Row, Spill, row
+from caveat.adapters.fhir.bulk.rows import KIND, Native, Row, Spill, row
 from caveat.adapters.fhir.bulk.shelf import Filling
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.glance import SHARED, glance
-from caveat.adapters.fhir.group import ORDERED, PERSONAL
+from caveat.adapters.fhir.group import PERSONAL
+from caveat.adapters.fhir.shapes import other_version
 from caveat.adapters.files import documents_of
 from caveat.adapters.reject import Reject, reject
 from caveat.adapters.sources import DAMAGE, HEAD, LARGEST, Source, start, unreadable
@@ -28,7 +31,8 @@ from caveat.adapters.survey import Survey, enter_loose
 from caveat.errors import InputError
 from caveat.facts.patient import Patient
 
-_BLOCK: Final = 1_000_000
+_BLOCK: Final = 1 << 18
+"""Small enough that what is made of it stays in a processor's own memory."""
 _MISFIT: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -86,8 +90,9 @@ class Sorting:
         """Whether any patient, or any reject that is not harmless, was met."""
         self._numbers: dict[str, int] = {}
         self.tables = Tables()
+        self.gather = Gather(self.tables, self.places, self.spill.sheets)
+        self._decoder = Decoder()
         self._decode_any = msgspec.json.Decoder(decode.union()).decode
-        self._decode_plain = msgspec.json.Decoder(decode.union({"Observation": PlainObservation})).decode
 
     def close(self) -> None:
         """Sees everything on disk."""
@@ -135,9 +140,7 @@ class Sorting:
     def _lines(self, source: Source, number: int, stream: IO[bytes]) -> None:
         """NDJSON a block at a time; a line that is no plain resource is looked at by itself."""
         group = self.group(source)
-        decode_any, decode_plain, tables = self._decode_any, self._decode_plain, self.tables
-        whose_bucket = self.places.whose
-        rest, line, logged, plain = [b""], 0, False, 0
+        rest, line, logged = [b""], 0, False
         while True:
             try:
                 block = stream.read(_BLOCK)
@@ -156,45 +159,49 @@ class Sorting:
             rest = [data[end:]]
             if not end:
                 break
-            lines = data[:end].split(b"\n")
-            runs: dict[int, PlainRun] = {}
-            if not lines[-1]:
-                lines.pop()
-            for at, text in enumerate(lines, line + 1):
-                try:
-                    resource = decode_plain(text)
-                    if type(resource) is PlainObservation:
-                        found = tables.row(at, resource)
-                        if found is not None:
-                            whose, row, is_panel = found
-                            bucket = whose_bucket(whose)
-                            run = runs.get(bucket)
-                            if run is None:
-                                run = runs[bucket] = self.spill.plain(bucket, number, group)
-                            (run.panels if is_panel else run.singles).append(row)
-                            plain += 1
-                            continue
-                        resource = decode_any(text)
-                except _MISFIT:
-                    try:
-                        resource = decode_any(text)
-                    except _MISFIT:
-                        if text.strip():
-                            whole = text + b"\n" if data[end - 1 : end] == b"\n" else text
-                            self._count(plain, source, group)
-                            plain = 0
-                            logged = self._line(document(whole, line=at), source, number, at, logged=logged)
-                            runs.clear()
-                        continue
-                self._count(plain, source, group)
-                plain = 0
-                self._resource(resource, source, number, at, group)
-            self._count(plain, source, group)
-            plain = 0
-            line += len(lines)
+            lines = self._decoder.lines(data, end)
+            logged = self._block(lines, source, number, group, line, logged=logged)
+            line += len(lines.found)
             self.spill.held(end)
             if not block:
                 break
+
+    def _block(
+        self, lines: Lines, source: Source, file: int, number: int, before: int, *, logged: bool
+    ) -> bool:
+        """The lines of a block, of which `before` stand before it; returns whether the log was named."""
+        entered, left = self.gather.take(lines.found, lines.text, before + 1, file, number)
+        group = self.groups[number]
+        counted = 0
+        for place, at in enumerate(left):
+            group.items += at - place - counted  # plain resources that stand before this line
+            counted = at - place
+            logged = self._single(lines, at, source, file, number, before + at + 1, logged=logged)
+        plain = sum(entered.values())
+        group.items += plain - counted
+        if plain:
+            group.belonging = True
+            self.counts["lines"] += plain
+            self.types.update(entered)
+            group.saw([kind for kind, count in entered.items() if count], source.label)
+        return logged
+
+    def _single(
+        self, lines: Lines, at: int, source: Source, file: int, number: int, line: int, *, logged: bool
+    ) -> bool:
+        """A line by itself; returns whether the log was named."""
+        resource = lines.found[at]
+        if resource is None or type(resource) in TAKEN:
+            text = lines.text(at)
+            try:
+                resource = self._decode_any(text)
+            except _MISFIT:
+                if text.strip():
+                    whole = text + b"\n" if lines.ends(at) else text
+                    return self._line(document(whole, line=line), source, file, line, logged=logged)
+                return logged
+        self._resource(resource, source, file, line, number)
+        return logged
 
     def group(self, source: Source) -> int:
         """The number of the source's group."""
@@ -203,16 +210,6 @@ class Sorting:
             found = self._numbers[source.group] = len(self.groups)
             self.groups.append(Group(source.group))
         return found
-
-    def _count(self, plain: int, source: Source, number: int) -> None:
-        """Counts plain observations that went into their buckets."""
-        if plain:
-            group = self.groups[number]
-            group.items += plain
-            group.belonging = True
-            group.saw(("Observation",), source.label)
-            self.types["Observation"] += plain
-            self.counts["lines"] += plain
 
     def _line(self, one: Document | Reject, source: Source, file: int, line: int, *, logged: bool) -> bool:
         found = one.at(source.label) if isinstance(one, Reject) else one
@@ -232,8 +229,9 @@ class Sorting:
         if kind in PERSONAL:
             if kind in decode.SIDE and not decode.SIDE[kind](resource):
                 return
-            if kind in ORDERED and resource.medication is not None:
-                item = Item(resource, kind, version="R5")
+            version = other_version(resource)
+            if version:
+                item = Item(resource, kind, version=version)
                 self._loose(item, Document(b"", "resource", kind, line), source, file, line)
                 return
             reference = referred(resource)

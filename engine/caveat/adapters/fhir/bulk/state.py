@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from caveat.adapters.cohort.base import Input
 from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.fhir.bulk.meaning import Form
 from caveat.adapters.fhir.bulk.rows import Row, decoder, encode
+from caveat.facts.clinical import Order
 from caveat.facts.patient import Patient
 
-FORMAT: Final = 1
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT: Final = 2
 """Raised when files written by an older version can no longer be read."""
 
 
@@ -37,7 +42,9 @@ class State(msgspec.Struct):
     last: list[int]
     common: list[list[Row]]
     concepts: list[fhir.Concept]
-    units: list[fhir.Amount]
+    forms: list[Form]
+    orders: list[fhir.MedicationRequest]
+    conditions: list[fhir.Condition]
     shelved: bool
     rejects: int
     types: dict[str, int]
@@ -55,14 +62,23 @@ class Tally(msgspec.Struct):
     orders_without_code: int = 0
     medication_references_unresolved: int = 0
 
-    def count(self, patients: Iterable[Patient]) -> None:
-        """Counts patients."""
+    def count(self, patients: Iterable[Patient], orders: pa.Array | None) -> None:
+        """Counts patients; their orders are their own, or those of a column."""
         for one in patients:
-            self._count(one)
+            self._count(one, one.orders if orders is None else None)
+        if orders is None:
+            return
+        import pyarrow.compute as pc
 
-    def _count(self, one: Patient) -> None:
+        lengths = pc.list_value_length(orders)
+        some = pc.sum(pc.greater(lengths, 0)).as_py() or 0
+        self.patients_without_order -= some
+        codes = pc.list_value_length(orders.flatten().field("codes"))
+        self.orders += len(codes)
+        self.orders_without_code += len(codes) - (pc.sum(pc.greater(codes, 0)).as_py() or 0)
+
+    def _count(self, one: Patient, orders: tuple[Order, ...] | None) -> None:
         self.patients += 1
-        orders = one.orders
         if not orders:
             self.patients_without_order += 1
         else:
