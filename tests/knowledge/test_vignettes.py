@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ FOLDER = Path(__file__).parents[2] / "fixtures" / "vignettes"
 TABLE = yaml.safe_load((FOLDER / "expected.yaml").read_text(encoding="utf-8"))
 ROWS: list[dict[str, Any]] = TABLE["vignettes"]
 GRADES = ("none", "info", "minor", "moderate", "major", "contraindicated")
-KEYS = {"alerts", "at_most", "cannot_assess", "unchecked", "unrecognised", "clear"}
+KEYS = {"alerts", "at_most", "absent", "cannot_assess", "unchecked", "unrecognised", "clear"}
 TEXTS = ("summary", "consequence", "action", "monitoring", "advice")
 
 Reports = dict[str, Any]
@@ -61,6 +62,12 @@ def test_a_third_of_them_ask_for_silence() -> None:
     assert len(silent) * 3 >= len(ROWS)
 
 
+def test_what_must_be_absent_is_a_rule(rules: Ruleset) -> None:
+    ids = [rule.id for rule in rules.program.rules]
+    patterns = [pattern for row in ROWS for pattern in row["expect"].get("absent", ())]
+    assert [pattern for pattern in patterns if not any(fnmatch(rule, pattern) for rule in ids)] == []
+
+
 @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
 def test_it_shows_what_its_table_says(row: dict[str, Any], reports: Reports) -> None:
     report, expect = reports[row["id"]], row["expect"]
@@ -71,6 +78,8 @@ def test_it_shows_what_its_table_says(row: dict[str, Any], reports: Reports) -> 
     if "at_most" in expect:
         limit = GRADES.index(expect["at_most"])
         assert {rule: grade for rule, grade in graded.items() if GRADES.index(grade) > limit} == {}
+    shown = [rule for rule in alerts for pattern in expect.get("absent", ()) if fnmatch(rule, pattern)]
+    assert shown == []
     for rule, missing in expect.get("cannot_assess", {}).items():
         assert rule in left_open
         assert set(missing) <= left_open[rule]

@@ -128,6 +128,26 @@ def test_a_snomed_code_outside_the_list_is_possible_by_its_words(
     assert found.recognised
 
 
+@pytest.mark.parametrize(
+    ("display", "value_set"),
+    [
+        ("Acute congestive heart failure (disorder)", "heart-failure"),
+        ("COPD, severe", "respiratory-disease"),
+        ("Seizure disorder (disorder)", "epilepsy-or-seizure"),
+    ],
+)
+def test_a_snomed_code_outside_the_list_counts_by_the_label_its_display_is(
+    terminology: Terminology, display: str, value_set: str
+) -> None:
+    found = match(terminology, "snomed", "999999999", display=display)
+    assert value_set in found.sets
+
+
+def test_a_reviewed_code_does_not_count_by_its_label(terminology: Terminology) -> None:
+    found = match(terminology, "snomed", "15771004", display="Diabetes")
+    assert "diabetes-mellitus" not in found.sets | found.possible
+
+
 def test_a_snomed_code_without_text_is_not_recognised(terminology: Terminology) -> None:
     assert match(terminology, "snomed", "999999999") == ConditionMatch(frozenset(), frozenset(), False)
 

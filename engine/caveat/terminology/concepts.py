@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 
@@ -20,6 +20,7 @@ from caveat.terminology.kinds import (
     ValueSet,
 )
 from caveat.terminology.text import LIMIT, is_cut, key, words
+from caveat.terminology.wording import is_doubted, labels_in
 
 __all__ = [
     "ConditionMatch",
@@ -41,6 +42,7 @@ _T = TypeVar("_T")
 _MEMO_LIMIT: Final = 8_192
 _TAG: Final = re.compile(r"\s*\((?:disorder|finding|situation|event|procedure|regime/therapy)\)\s*$")
 _ICD: Final = frozenset({"icd10cm", "icd10"})
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Tables:
     Cells of a text are parted by tabs, lists within a cell by bars. Keys of `products`, `routes`, `forms`
     and `class_names` are `system|code` or the key of a spelling, of `labels` the kind and the key of a label.
     `starts`, `class_starts` and `phrases` give the words of the longest name, class name and word that is no
-    substance by their first word, where it is more than one.
+    substance by their first word, where it is more than one. `within` gives every wider set of a value set,
+    `may_be` the sets that the key of a text leaves open.
     """
 
     digest: str = ""
@@ -74,6 +77,8 @@ class Tables:
     icd_broader: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     words: dict[str, list[str]] = field(default_factory=dict)
+    within: dict[str, list[str]] = field(default_factory=dict)
+    may_be: dict[str, str] = field(default_factory=dict)
     route_spellings: dict[str, str] = field(default_factory=dict)
     form_spellings: dict[str, str] = field(default_factory=dict)
     class_names: dict[str, str] = field(default_factory=dict)
@@ -149,7 +154,7 @@ class Terminology:
         """The value set; KeyError when there is none."""
         v = self.tables.value_sets[id]
         title, kind = v["about"]
-        lists = ("icd10cm", "excluded", "snomed", "not_snomed", "labels", "words")
+        lists = ("icd10cm", "excluded", "snomed", "not_snomed", "labels", "words", "within", "may_be")
         return ValueSet(id, title, kind, *(tuple(v[name]) for name in lists))
 
     def observation(self, id: str) -> ObservationConcept:
@@ -226,11 +231,13 @@ class Terminology:
         """Which value sets a recorded condition is in, or may be in.
 
         ICD-10-CM and ICD-10 codes count by root; a category above a root may be in it. A SNOMED CT code
-        counts when enumerated; otherwise the words of its display and text make it possible, so that a
-        descendant missing from the enumeration is UNKNOWN and never absent, unless the code was reviewed
-        and taken out. Codes of other systems and plain texts count by exact label, else are possible by
-        their words. Words do not read negation or family history: such texts are possible too. A text
-        beyond what is read makes every set possible.
+        counts when enumerated, else by the label its display or text is; other words make it possible, so
+        that a descendant missing from the enumeration is UNKNOWN and never absent, unless the code was
+        reviewed and taken out. Codes of other systems and plain texts count by their label, alone or beside
+        words that change nothing ("COPD GOLD III"), else are possible by their words. Words do not read
+        negation or family history: such texts are possible too, as is one with a question mark. What is in a
+        set, or may be, is in every set that it lies within, or may be. A text beyond what is read makes
+        every set possible.
         """
         if is_cut(text) or (code and is_cut(code.display)):
             return self._cut_condition(code, text)
@@ -253,22 +260,35 @@ class Terminology:
                 heads = [bare[:i] for i in range(3, len(bare) + 1)]
                 sets = {s for h in heads for s in _bars(t.icd_roots.get(h, ""))}
                 sets.difference_update(s for h in heads for s in _bars(t.icd_excluded.get(h, "")))
-                return ConditionMatch(
-                    frozenset(sets), frozenset(_bars(t.icd_broader.get(bare, ""))) - sets, True
-                )
+                return self._match(sets, _bars(t.icd_broader.get(bare, "")), True)
         texts = tuple(dict.fromkeys(_TAG.sub("", x) for x in (text, code.display if code else "") if x))
-        labelled = {s for x in texts for s in _bars(t.labels.get("condition " + key(x), ""))}
+        labelled = {s for x in texts if not is_doubted(x) for s in self._label(key(x))}
+        worded = labelled | {s for x in texts for s in labels_in(x, self._label, t.names.__contains__)}
         if code and code.system == "snomed":
             bare = code.code.strip()
             sets = set(_bars(t.snomed.get(bare, "")))
             if sets:
-                return ConditionMatch(frozenset(sets), frozenset(), True)
-            reviewed = set(_bars(t.not_snomed.get(bare, "")))
-            possible = (self._possible(texts) | labelled) - reviewed
-            return ConditionMatch(frozenset(), frozenset(possible), bool(texts or reviewed))
+                return self._match(sets, (), True)
+            reviewed = frozenset(_bars(t.not_snomed.get(bare, "")))
+            return self._match(worded, self._possible(texts), bool(texts or reviewed), reviewed)
+        open_sets = {s for x in texts for s in _bars(t.may_be.get(key(x), ""))}
         if labelled:
-            return ConditionMatch(frozenset(labelled), frozenset(), True)
-        return ConditionMatch(frozenset(), frozenset(self._possible(texts)), False)
+            return self._match(worded, open_sets, True)
+        return self._match(worded, self._possible(texts) | open_sets, bool(worded))
+
+    def _match(
+        self, sets: Iterable[str], possible: Iterable[str], recognised: bool, never: frozenset[str] = _NONE
+    ) -> ConditionMatch:
+        """The sets with all that they lie within, none of which is in `never`."""
+        certain = self._widened(sets) - never
+        return ConditionMatch(certain, self._widened(possible) - certain - never, recognised)
+
+    def _widened(self, sets: Iterable[str]) -> frozenset[str]:
+        within = self.tables.within
+        return frozenset(wider for s in sets for wider in (s, *within.get(s, ())))
+
+    def _label(self, text_key: str) -> tuple[str, ...]:
+        return _bars(self.tables.labels.get("condition " + text_key, ""))
 
     def _possible(self, texts: tuple[str, ...]) -> set[str]:
         found: set[str] = set()

@@ -8,6 +8,7 @@ from caveat.terminology.concepts import Tables
 from caveat.terminology.kinds import Form, IngredientClass, ObservationConcept, Route, ValueSet
 from caveat.terminology.problems import TerminologyError
 from caveat.terminology.text import key
+from caveat.terminology.wider import wider_sets
 
 Row = Sequence[str]
 
@@ -71,9 +72,13 @@ def build_tables(
                 "not_snomed": list(v.not_snomed),
                 "labels": list(v.labels),
                 "words": list(v.words),
+                "within": list(v.within),
+                "may_be": list(v.may_be),
             }
             for v in value_sets
         },
+        within=wider_sets(value_sets),
+        may_be=_invert((key(text), v.id) for v in value_sets for text in v.may_be),
         observations={o.id: _observation(o) for o in observations},
         routes={r.id: [r.title, "\t".join(r.codes), "\t".join(r.spellings)] for r in routes},
         forms={f.id: [f.title, f.route, "\t".join(f.codes), "\t".join(f.spellings)] for f in forms},

@@ -51,6 +51,8 @@ class ValueSet:
 
     `words` (one or several that must all be there) make an uncoded text, or a SNOMED CT code outside the
     enumeration, possibly one of these, unless the code is in `not_snomed`: reviewed, and not a member.
+    `within` names wider value sets: whatever is in this one, or may be, is in them too, or may be. A text of
+    `may_be` leaves it open whether it is one of these, even where it is the exact label of another value set.
     """
 
     id: str
@@ -62,6 +64,8 @@ class ValueSet:
     not_snomed: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    may_be: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

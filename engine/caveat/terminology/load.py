@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,8 @@ FILES: Final = (
     "value_sets.yaml",
     "words.tsv",
 )
-FORMAT: Final = "terminology 3"
+SET_FIELDS: Final = ("id", "title", "kind", "within", "icd10cm", "except", "labels", "may_be", "words")
+FORMAT: Final = "terminology 4"
 
 
 def load_terminology(folder: Path | str) -> Terminology:
@@ -92,6 +94,18 @@ def _with_shares(tables: Tables) -> Tables:
 
 
 def _tables(folder: Path) -> Tables:
+    from caveat.terminology.wider import WithinError
+
+    try:
+        return _indexed(folder)
+    except WithinError as error:
+        lines = _bytes(folder, "value_sets.yaml").decode("utf-8").split("\n")
+        defined = re.compile(rf"[ {{-]*\bid: {re.escape(error.narrow)}(?![\w-])")
+        line = next((f":{n}" for n, text in enumerate(lines, 1) if defined.match(text)), "")
+        raise TerminologyError(f"value_sets.yaml{line}: {error}") from None
+
+
+def _indexed(folder: Path) -> Tables:
     from caveat.terminology.index import build_tables
 
     codes: dict[tuple[str, str], list[str]] = {}
@@ -129,8 +143,10 @@ def _tables(folder: Path) -> Tables:
                 not_snomed=tuple(codes.pop((v["id"], "no"), ())),
                 labels=_texts(v, "labels"),
                 words=_texts(v, "words"),
+                within=_texts(v, "within"),
+                may_be=_texts(v, "may_be"),
             )
-            for v in _yaml(folder, "value_sets.yaml")
+            for v in _value_sets(folder)
         ],
         observations=[_observation(o) for o in _yaml(folder, "observations.yaml")],
         routes=[
@@ -187,8 +203,26 @@ def _yaml(folder: Path, name: str) -> list[dict[str, Any]]:
     return found
 
 
+def _value_sets(folder: Path) -> list[dict[str, Any]]:
+    """The value sets; a field that is none is refused, as a misspelt `within` would leave a rule silent."""
+    found = _yaml(folder, "value_sets.yaml")
+    for v in found:
+        for field in v:
+            if field not in SET_FIELDS:
+                raise TerminologyError(
+                    f"value_sets.yaml: {v['id']} has the field {field}, which is none. "
+                    f"The fields are {', '.join(SET_FIELDS)}"
+                )
+    return found
+
+
 def _texts(concept: Mapping[str, Any], field: str) -> tuple[str, ...]:
-    return tuple(concept.get(field) or ())
+    found = concept.get(field) or ()
+    if isinstance(found, str):
+        raise TerminologyError(
+            f"{concept['id']}: {field} is a text where a list is needed. Write {field}: [{found}]"
+        )
+    return tuple(found)
 
 
 def _observation(o: Mapping[str, Any]) -> ObservationConcept:

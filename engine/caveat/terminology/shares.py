@@ -196,7 +196,10 @@ def _in_order(single: list[tuple[int, str]], amounts: _Placed) -> tuple[bool, _P
     if all(place > last for place, _ in amounts) or all(place < first for place, _ in amounts):
         return False, pairs
     if len(names) != len(order):
-        return None
+        again = single[len(order)][0]
+        if not all(place < again for place, _ in amounts):
+            return None
+        single = single[: len(order)]  # the brand behind it names them once more: [Tylenol with Codeine]
     places = sorted([(place, "n") for place, _ in single] + [(place, "a") for place, _ in amounts])
     kinds = "".join(kind for _, kind in places)
     if kinds in ("na" * len(order), "an" * len(order)):
