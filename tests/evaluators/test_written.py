@@ -192,7 +192,7 @@ def test_a_sheet_is_written_when_it_was_asked_a_few_times() -> None:
     for _ in range(6):
         chart = patients.chart({"id": "p", "orders": [{"id": "o1", "text": "baclofen", "status": "active"}]})
         evaluator.outcomes(chart)
-        code = getattr(group._ask, "__code__", None)
+        code = getattr(group.ask, "__code__", None)
         kinds.append(code is not None and code.co_filename == writing.FILE)
     assert kinds == [False, False, False, True, True, True]
 
