@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from caveat.adapters.documents import Document
 from caveat.adapters.fhir.bulk import quick
@@ -27,6 +27,10 @@ from caveat.facts.patient import Patient
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_CHUNK: Final = 500
+_LARGEST: Final = 20_000
+"""Patients, and their facts, that are held as records at once."""
 
 
 class Bucket:
@@ -160,7 +164,7 @@ def _some(patients: Iterator[Patient]) -> Iterator[tuple[list[Patient], dict[str
     for one in patients:
         waiting.append(one)
         size += 10 + len(one.orders or ()) + len(one.conditions or ()) + len(one.observations or ())
-        if len(waiting) >= quick.CHUNK or size >= quick.LARGEST:
+        if len(waiting) >= _CHUNK or size >= _LARGEST:
             yield waiting, {}
             waiting, size = [], 0
     if waiting:
