@@ -24,6 +24,14 @@ _FLAGS: Final = {
 _KNOWN: Final = {
     "order.as_needed": "whether it is taken as needed is known",
     "order.tapered": "whether it was tapered off is known",
+    "orders": "there is a list of medicines",
+    "conditions": "there is a condition list",
+    "allergies": "there is an allergy list",
+    "observations": "there is a list of observations",
+    "all_orders": "the list of medicines is closed",
+    "all_conditions": "the condition list is closed",
+    "all_allergies": "the allergy list is closed",
+    "all_observations": "the list of observations is closed",
 }
 _WHEN: Final = {"active": "present now", "past": "past and over", "ever": "recorded, now or in the past"}
 _YES_NO: Final = {

@@ -22,6 +22,7 @@ from caveat.evaluators.closures_of_lists import (
     indication_closure,
     known_choice_closure,
     known_closure,
+    known_list_closure,
     known_of_order_closure,
     once,
     stated_flag,
@@ -45,7 +46,7 @@ from caveat.evaluators.closures_of_orders import (
 from caveat.evaluators.closures_of_totals import count_closure, total_closure
 from caveat.evaluators.comparing import OPPOSITE, Bounds
 from caveat.evaluators.leaves import asks_order
-from caveat.facts.catalog import CHOICES, PATIENT_NUMBERS
+from caveat.facts.catalog import CHOICES, CLOSED_LISTS, LISTS, PATIENT_NUMBERS
 from caveat.facts.chart import Chart
 from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
 
@@ -141,6 +142,8 @@ class Closures:
         if isinstance(leaf, nodes.KnownLeaf):
             if leaf.fact in CHOICES:
                 return known_choice_closure(leaf, key)
+            if leaf.fact in LISTS or leaf.fact in CLOSED_LISTS:
+                return known_list_closure(leaf)
             if asks_patient_alone(leaf):
                 return known_closure(leaf, key)
             return known_of_order_closure(leaf) or general(leaf)

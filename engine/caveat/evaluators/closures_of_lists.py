@@ -10,7 +10,7 @@ from caveat.evaluators.closures_of_numbers import Closure
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
 from caveat.facts import quick, quick_orders
-from caveat.facts.catalog import CHOICES, described
+from caveat.facts.catalog import CHOICES, CLOSED_LISTS, described
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Coded
 from caveat.facts.identify import OrderView
@@ -47,6 +47,24 @@ def known_closure(leaf: nodes.KnownLeaf, key: object) -> Closure:
             return exact(chart, first, second, allergy)
         memo[key] = value = yes if held else no
         return value
+
+    return run
+
+
+def known_list_closure(leaf: nodes.KnownLeaf) -> Closure:
+    """Whether the record has a list, or has it and says that nothing is left out of it."""
+    yes: Truth = FALSE if leaf.negated else TRUE
+    no: Truth = TRUE if leaf.negated else FALSE
+    name = CLOSED_LISTS.get(leaf.fact)
+    if name is None:
+        fact = leaf.fact
+        return lambda chart, first, second, allergy: no if getattr(chart.patient, fact) is None else yes
+
+    def run(chart: Chart, first: Any, second: Any, allergy: Any) -> Truth:
+        patient = chart.patient
+        if getattr(patient.complete, name) != "closed":
+            return no
+        return no if getattr(patient, name) is None else yes
 
     return run
 

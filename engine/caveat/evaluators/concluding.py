@@ -57,20 +57,21 @@ def judge_subject(entry: Entry, chart: Chart, subject: Subject, found: Found) ->
 
 def conclude(entry: Entry, chart: Chart, subject: Subject, truth: Truth, found: Found) -> None:
     """Note the outcome of a condition that is not FALSE."""
-    rule = entry.rule
+    status = BARE[truth]
     if entry.unless:
         orders = subject.orders
         first = orders[0] if orders else None
         second = orders[1] if len(orders) > 1 else None
+        allergy = subject.allergy
         try:
-            unless = [check(chart, first, second, subject.allergy) for check in entry.unless]
+            for check in entry.unless:
+                if check(chart, first, second, allergy) == TRUE:
+                    status = EXCEPTED  # and what another one raises changes nothing
+                    break
         except Exception:
             by_reference((entry,), chart, subject, found)
             return
-        status = EXCEPTED if TRUE in unless else BARE[truth]
-    else:
-        status = BARE[truth]
-    found.append((entry.index, Traced(rule, subject, status, chart)))
+    found.append((entry.index, Traced(entry.rule, subject, status, chart)))
 
 
 def by_reference(entries: Iterable[Entry], chart: Chart, subject: Subject, found: Found) -> None:

@@ -26,11 +26,11 @@ class Group:
     """
 
     __slots__ = (
-        "_ask",
         "_asked",
         "_closures",
         "_sheet",
         "_written_after",
+        "ask",
         "by_set",
         "entries",
         "needing_a_condition",
@@ -42,7 +42,8 @@ class Group:
         self._written_after = written_after
         self._asked = 0
         self._sheet: Sheet | None = None
-        self._ask: Ask = self._counting
+        self.ask: Ask = self._counting
+        """Notes the rules that need no recorded disease; raises what a condition raises."""
         self.entries: list[Entry] = []
         self.needing_a_condition: list[Entry] = []
         self.others: list[Entry] = []
@@ -64,32 +65,19 @@ class Group:
         if sheet is None:
             self._sheet = sheet = laid_out(self.others, self._closures)
         if self._asked >= self._written_after:
-            self._ask = sheet.asked  # and so it stays, should the writing fail
-            self._ask = written(sheet, self._closures) or sheet.asked
-            self._ask(chart, view, hits)
+            self.ask = sheet.asked  # and so it stays, should the writing fail
+            self.ask = written(sheet, self._closures) or sheet.asked
+            self.ask(chart, view, hits)
             return
         self._asked += 1
         sheet.ask(chart, view, TRUE, hits)
-
-    def hits(self, chart: Chart, view: Any) -> list[Hit]:
-        """Every rule whose condition is not FALSE. Raises what a condition raises."""
-        hits: list[Hit] = []
-        self._ask(chart, view, hits)
-        if self.by_set is not None:
-            ask_whole(self.called_for(chart), chart, view, hits)
-        return hits
-
-    def plain_hits(self, chart: Chart, view: Any, hits: list[Hit]) -> None:
-        """Note the rules that need no recorded disease. Raises what a condition raises."""
-        self._ask(chart, view, hits)
 
     def called_for(self, chart: Chart) -> Collection[Entry]:
         """The rules that need a recorded disease, of which the record has one or may have it; each once."""
         by_set = self.by_set
         if by_set is None:
             return ()
-        memo = chart.memo
-        sets = memo["touched"] if "touched" in memo else touched(chart)
+        sets = touched(chart)
         if sets is None:
             return self.needing_a_condition
         lists = [by_set[name] for name in sets if name in by_set]

@@ -14,6 +14,7 @@ from threading import Lock
 from caveat.compile.program import Program
 from caveat.evaluators.any_order import NOBODY, AnyOrder
 from caveat.evaluators.closures import Closures, ClosuresOfNobody
+from caveat.evaluators.closures_of_lists import touched
 from caveat.evaluators.concluding import Found, Traced, by_reference, conclude, judge_subject
 from caveat.evaluators.groups import WRITTEN_AFTER, Group, ask_whole
 from caveat.evaluators.outcome import BARE, Outcome
@@ -106,13 +107,19 @@ class InprocessEvaluator:
         taken: list[tuple[int, About]] = []
         for place, view in enumerate(current):
             names = view.ingredients
+            if len(names) == 1:
+                name = names[0]
+                rules = about[name] if name in about else self.about(name)
+                if rules is not None:
+                    taken.append((place, rules))
+                    if rules.orders is not None:
+                        _judge_group(rules.orders, chart, view, None, found)
+                continue
             for name in names:
                 rules = about[name] if name in about else self.about(name)
                 if rules is not None:
                     taken.append((place, rules))
-                    if rules.orders is not None and len(names) == 1:
-                        _judge_group(rules.orders, chart, view, None, found)
-            if len(names) > 1:
+            if names:
                 groups = [g for name in names if (of := about[name]) is not None and (g := of.orders)]
                 _judge_mixture(groups, chart, view, found)
         for view in chart.ended:
@@ -173,8 +180,11 @@ def _judge_group(
     group: Group, chart: Chart, view: OrderView | None, subject: Subject | None, found: Found
 ) -> None:
     """The rules of one ingredient, for the patient or for an order (whose subject is made when needed)."""
+    hits: list[Hit] = []
     try:
-        hits = group.hits(chart, view)
+        group.ask(chart, view, hits)
+        if group.by_set is not None and (called_for := group.called_for(chart)):
+            ask_whole(called_for, chart, view, hits)
     except Exception:
         by_reference(group.entries, chart, subject or Subject((view,) if view else ()), found)
         return
@@ -299,17 +309,28 @@ def _judge_patient(taken: list[tuple[int, About]], chart: Chart, found: Found) -
     hits: list[Hit] = []
     own: Found = []
     called_for: dict[Entry, None] = {}
+    sets = touched(chart)
     for group in groups:
+        if group.others:
+            try:
+                group.ask(chart, None, hits)
+            except Exception:
+                by_reference(group.entries, chart, PATIENT, own)
+        by_set = group.by_set
+        if by_set is None:
+            continue
+        if sets is None:
+            called_for.update(dict.fromkeys(group.needing_a_condition))
+        else:
+            for name in sets:
+                if name in by_set:
+                    for entry in by_set[name]:
+                        called_for[entry] = None
+    if called_for:
         try:
-            group.plain_hits(chart, None, hits)
-            for entry in group.called_for(chart):
-                called_for[entry] = None
+            ask_whole(called_for, chart, None, hits)
         except Exception:
-            by_reference(group.entries, chart, PATIENT, own)
-    try:
-        ask_whole(called_for, chart, None, hits)
-    except Exception:
-        by_reference(called_for, chart, PATIENT, own)
+            by_reference(called_for, chart, PATIENT, own)
     if own:
         found += dict(own).items()
     judged = {index for index, _ in own}

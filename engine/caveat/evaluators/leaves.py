@@ -15,7 +15,7 @@ from caveat.evaluators.exposures import exposure
 from caveat.evaluators.subjects import Subject
 from caveat.evaluators.totals import count, total
 from caveat.facts.allergies import known_of_allergy, reactions_only, taken_since
-from caveat.facts.catalog import ORDER_NUMBERS, number_fact
+from caveat.facts.catalog import CLOSED_LISTS, LISTS, ORDER_NUMBERS, number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.choices import choice
 from caveat.facts.derived import stated_child_pugh
@@ -229,8 +229,11 @@ def is_known(fact: str, chart: Chart) -> bool:
     """Whether a fact is known with nothing missing."""
     if fact == "child_pugh_stated":
         return stated_child_pugh(chart) is not None
-    if fact in ("orders", "conditions", "allergies", "observations"):
+    if fact in LISTS:
         return getattr(chart.patient, fact) is not None
+    if fact in CLOSED_LISTS:
+        name = CLOSED_LISTS[fact]
+        return getattr(chart.patient, name) is not None and getattr(chart.patient.complete, name) == "closed"
     if _is_choice(fact):
         return len(choice(chart, fact).values) == 1
     found = number_fact(fact, chart.terminology)

@@ -13,12 +13,15 @@ FILE = "value_sets.yaml"
 
 
 def run(folder: Folder) -> Iterator[Diagnostic]:
-    """Each value set without a code and without a label; words alone make nothing certain."""
+    """Each value set that neither it nor a set within it gives a code; words alone make nothing certain."""
     if not folder.local:
         return
-    for name in folder.terminology.tables.value_sets:
+    tables = folder.terminology.tables
+    coded = {name for name, v in tables.value_sets.items() if v["icd10cm"] or v["snomed"]}
+    wider = {wide for name in coded for wide in tables.within.get(name, ())}
+    for name in tables.value_sets:
         found = folder.terminology.value_set(name)
-        if found.icd10cm or found.snomed:
+        if found.icd10cm or found.snomed or name in wider:
             continue
         why = f"{name} has no code: no coded condition is in it, and a rule on it stays silent."
         hint = "Add icd10cm roots or SNOMED CT codes."

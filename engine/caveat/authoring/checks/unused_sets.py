@@ -26,7 +26,10 @@ FROM_FACTS: Final = frozenset(
 
 
 def run(folder: Folder) -> Iterator[Diagnostic]:
-    """Each value set that neither a rule nor a fact names, but assertions of absence and what none asks."""
+    """Each value set that neither a rule nor a fact names, nor a wider set of its own.
+
+    Assertions of absence and what none asks are left out.
+    """
     if not folder.local or not folder.rules:
         return
     used = set(FROM_FACTS)
@@ -36,8 +39,12 @@ def run(folder: Folder) -> Iterator[Diagnostic]:
                 used |= set(leaf.sets)
             elif isinstance(leaf, nodes.AllergyLeaf) and leaf.prop in ("reaction", "only_reaction"):
                 used |= set(leaf.values)
+    within = folder.terminology.tables.within
     for name in folder.terminology.tables.value_sets:
-        if name not in used and folder.terminology.value_set(name).kind not in ("assertion", "other"):
+        if used.isdisjoint((name, *within.get(name, ()))) and folder.terminology.value_set(name).kind not in (
+            "assertion",
+            "other",
+        ):
             why = f"No rule asks about {name}."
             hint = "Use it, or take it out so that no one believes it is watched."
             yield finding(CODE, f"value set {name!r} is not used", place_of(folder, name), why, hint)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import Any
 
 from caveat.columns.rows import Rows
 from caveat.columns.schema import patients as schema
 from caveat.evaluators.columnar import results
 from caveat.evaluators.columnar.facts import Facts
-from caveat.evaluators.columnar.found import NOBODY, Found, Words
 from caveat.evaluators.columnar.onebyone import names_of_missing
+from caveat.evaluators.columnar.parts import NOBODY, Note, Part, Words
 from caveat.evaluators.columnar.plan import Plan
 from caveat.evaluators.columnar.whole import Whole, allergy_ids
 from caveat.evaluators.screen import screen
@@ -19,7 +18,7 @@ from caveat.findings.report import Finding
 from caveat.findings.severity import Status
 
 
-def judged_alone(rows: Any, facts: Facts, plan: Plan, words: Words, whole: Whole) -> Found:
+def judged_alone(rows: Any, facts: Facts, plan: Plan, words: Words, whole: Whole) -> Part:
     """The findings of some rows; what their reports say of the record goes into `whole`."""
     import numpy as np
     import pyarrow as pa
@@ -35,20 +34,24 @@ def judged_alone(rows: Any, facts: Facts, plan: Plan, words: Words, whole: Whole
         orders = {order.id: base + k for k, order in enumerate(patient.orders or ())}
         for finding in report.findings:
             columns.append(_numbers(finding, row, orders, facts, plan, words))
-    table = np.array(columns, np.int64).reshape(-1, len(Found.__dataclass_fields__))
-    parts: list[Any] = [table[:, k].astype(np.int32) for k in range(table.shape[1])]
-    found = Found(*parts)
-    return replace(found, status=found.status.astype(np.int8))
+    table = np.array(columns, np.int64).reshape(-1, len(Part.__dataclass_fields__))
+    return Part(*table.T)
 
 
 def _numbers(
     finding: Finding, row: int, orders: dict[str, int], facts: Facts, plan: Plan, words: Words
 ) -> tuple[int, ...]:
-    """A finding as `Found` has it."""
+    """A finding as `Part` has it."""
     number = plan.labels.number
     ids = [orders[order] for order in finding.orders] + [NOBODY, NOBODY]
     open_ = finding.status is Status.CANNOT_ASSESS
     words.told.append(finding)
+    note = Note(
+        words.number(tuple(names_of_missing(finding)) if open_ else ()),
+        words.number(tuple([one.id for one in finding.unchecked])),
+        len(words.told) - 1,
+        NOBODY if finding.suppressed_by is None else number[finding.suppressed_by],
+    )
     return (
         row,
         number[finding.rule.id],
@@ -56,10 +59,7 @@ def _numbers(
         ids[1],
         _allergy(finding, row, facts),
         results.STATUSES.index(finding.status.value),
-        words.number(tuple(names_of_missing(finding)) if open_ else ()),
-        words.number(tuple([one.id for one in finding.unchecked])),
-        NOBODY if finding.suppressed_by is None else number[finding.suppressed_by],
-        len(words.told) - 1,
+        words.note(note),
     )
 
 

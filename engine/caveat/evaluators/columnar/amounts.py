@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from caveat.compile.nodes import Leaf
+from caveat.compile.nodes import Leaf, OrderNumberLeaf
 from caveat.errors import CaveatError
 from caveat.evaluators.columnar.arrays import combined, distinct, field, flags
 from caveat.evaluators.columnar.catalogue import Product
 from caveat.evaluators.columnar.orders import Orders
 from caveat.evaluators.columnar.quantities import Quantities
+from caveat.evaluators.columnar.ranges import compare
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import Subject
 from caveat.facts.chart import Chart
@@ -46,6 +47,15 @@ class _Verdicts:
     names: list[str]
 
 
+@dataclass(slots=True)
+class _Numerals:
+    """A number of each combination in base units, NaN where it is not one number; and its dimension."""
+
+    values: list[float]
+    dimensions: list[int]
+    numbers: dict[Any, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Spans:
     """Numbers of combinations in base units, lowest and highest; 0 and NaN where they are not known.
@@ -66,6 +76,9 @@ class Amounts:
 
     def __init__(self, terminology: Terminology) -> None:
         self.terminology = terminology
+        # copies of a blank one are made far sooner than new ones
+        self._order = Order.model_construct(id="order")
+        self._patient = Patient.model_construct(id="")
         self.clear()
 
     def clear(self) -> None:
@@ -75,6 +88,7 @@ class Amounts:
         self._verdicts: dict[Leaf, _Verdicts] = {}
         self._measures: dict[tuple[str, tuple[str, ...]], dict[int, Measure | None]] = {}
         self._spans: dict[Any, Any] = {}
+        self._numerals: dict[str, _Numerals] = {}
 
     @property
     def is_full(self) -> bool:
@@ -88,17 +102,17 @@ class Amounts:
     def add(self, key: Any, product: Product, quantities: tuple[Any, ...], as_needed: bool | None) -> int:
         """The number of a new combination; a chart is made that holds nothing but such an order."""
         text, _, _, route, form = product.key
-        order = Order.model_construct(
-            id="order",
-            text=text,
-            codes=product.codes,
-            ingredients=product.named,
-            route=route,
-            form=form,
-            as_needed=as_needed,
+        said = {
+            "text": text,
+            "codes": product.codes,
+            "ingredients": product.named,
+            "route": route,
+            "form": form,
+            "as_needed": as_needed,
             **dict(zip(QUANTITIES, quantities, strict=True)),
-        )
-        chart = Chart(Patient.model_construct(id="", orders=(order,)), self.terminology, as_of=1)
+        }
+        order = self._order.model_copy(update=said)
+        chart = Chart(self._patient.model_copy(update={"orders": (order,)}), self.terminology, as_of=1)
         view = chart.views[0]
         self._numbers[key] = found = len(self._charts)
         self._charts.append((chart, Subject((view, view))))
@@ -115,12 +129,51 @@ class Amounts:
             more = len(self._charts) - len(kept.truth)
             kept.truth = np.concatenate([kept.truth, np.full(more, UNASKED, np.int8)])
             kept.lacking = np.concatenate([kept.lacking, np.zeros(more, np.int64)])
-        for number in numbers[kept.truth[numbers] == UNASKED].tolist():
+        fresh = numbers[kept.truth[numbers] == UNASKED]
+        if len(fresh) and isinstance(leaf, OrderNumberLeaf):
+            kept.truth[fresh] = self._compared(leaf, fresh)
+            fresh = fresh[kept.truth[fresh] == UNASKED]
+        for number in distinct(fresh).tolist():
             truth, missing = self._judge(leaf, number)
             kept.names += [name for name in missing if name not in kept.names]
             kept.truth[number] = truth
             kept.lacking[number] = sum(1 << kept.names.index(name) for name in missing)
         return kept.truth[numbers], kept.lacking[numbers], tuple(kept.names)
+
+    def _compared(self, leaf: OrderNumberLeaf, numbers: Longs) -> Any:
+        """The truths where there is one number that lies off the limits; UNASKED elsewhere."""
+        import numpy as np
+
+        kept = self._numerals.setdefault(leaf.prop, _Numerals([], [], {}))
+        for number in range(len(kept.values), len(self._charts)):
+            value, dimension = self._numeral(leaf.prop, number)
+            kept.values.append(value)
+            kept.dimensions.append(kept.numbers.setdefault(dimension, len(kept.numbers)))
+        values = np.array(kept.values)[numbers]
+        wanted = kept.numbers.get(parse_unit(leaf.unit).dimension, -1)
+        truth, close = compare(values, values, leaf.target)
+        if leaf.negated:
+            truth = 2 - truth
+        told = ~np.isnan(values) & ~close & (np.array(kept.dimensions, np.int32)[numbers] == wanted)
+        return np.where(told, truth, UNASKED)
+
+    def _numeral(self, prop: str, number: int) -> tuple[float, Any]:
+        """The number of orders of a combination with its dimension; NaN where it is not one number.
+
+        Of several ingredients the amount may be that of one of them, which is not told here.
+        """
+        chart, subject = self._charts[number]
+        none = float("nan"), None
+        if len(subject.orders[0].ingredients) > 1:
+            return none
+        try:
+            found = order_number(chart, subject.orders[0], prop)
+        except Exception:
+            return none
+        held = found.interval
+        if chart.problems or chart.notes or held is None or held.low is None or held.low != held.high:
+            return none
+        return none if held.low_open or held.high_open else (float(held.low), found.dimension)
 
     def _judge(self, leaf: Leaf, number: int) -> tuple[int, tuple[str, ...]]:
         chart, subject = self._charts[number]

@@ -22,23 +22,39 @@ SPARSEST = 1
 """Combinations an entry up to which dense codes are found by a table, not by hashing."""
 
 
-@dataclass(frozen=True, slots=True)
 class Lists:
-    """A list column: `rows` is the row of each item, `starts` the first item of each row.
+    """A list column: `starts` is the first item of each row, and the end of the last.
 
     `known` says which rows have a list at all; a row without one has no items.
     """
 
-    known: Bools
-    lengths: Longs
-    starts: Longs
-    rows: Ints
-    items: Any
+    def __init__(self, known: Bools, starts: Ints, items: Any) -> None:
+        self.known = known
+        self.starts = starts
+        self.items = items
+
+    @cached_property
+    def lengths(self) -> Ints:
+        """The number of items of each row."""
+        found: Ints = self.starts[1:] - self.starts[:-1]
+        return found
+
+    @cached_property
+    def rows(self) -> Ints:
+        """The row of each item."""
+        import numpy as np
+
+        return np.repeat(np.arange(len(self.lengths), dtype=np.int32), self.lengths)
 
     @property
     def count(self) -> int:
         """Items in all."""
-        return len(self.rows)
+        return int(self.starts[-1])
+
+    @cached_property
+    def longest(self) -> int:
+        """The items of the row that has most."""
+        return int(self.lengths.max(initial=0))
 
     def of(self, rows: Any) -> tuple[Longs, Longs]:
         """The items of some rows: the place in `rows` of who has each, and the place of the item."""
@@ -53,13 +69,19 @@ class Lists:
 def lists(array: pa.ListArray) -> Lists:
     """The items of a list column with the rows they belong to."""
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-    starts = np.zeros(len(array) + 1, np.int64)
+    known = valid(array)
+    if pa.types.is_list(array.type) and len(array):
+        ends = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
+        if not array.null_count or not (ends[1:] - ends[:-1])[~known].any():
+            first, last = int(ends[0]), int(ends[-1])
+            return Lists(known, ends - ends[0] if first else ends, array.values.slice(first, last - first))
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    starts = np.zeros(len(array) + 1, np.int32)
     np.cumsum(lengths, out=starts[1:])
-    rows = np.repeat(np.arange(len(array), dtype=np.int32), lengths)
-    return Lists(valid(array), lengths, starts, rows, array.flatten())
+    return Lists(known, starts, array.flatten())
 
 
 def valid(array: pa.Array) -> Bools:
@@ -68,8 +90,21 @@ def valid(array: pa.Array) -> Bools:
 
     if array.null_count == 0:
         return np.ones(len(array), np.bool_)
-    found: Bools = array.is_valid().to_numpy(zero_copy_only=False)
-    return found
+    bits = array.buffers()[0]
+    if bits is None:
+        found: Bools = array.is_valid().to_numpy(zero_copy_only=False)
+        return found
+    read: Bools = _bits(bits, array.offset, len(array)).view(np.bool_)
+    return read
+
+
+def _bits(buffer: Any, offset: int, count: int) -> Any:
+    """Some bits of a buffer, a byte each."""
+    import numpy as np
+
+    begin, over = divmod(offset, 8)
+    part = np.frombuffer(buffer, np.uint8)[begin : begin + (over + count + 7) // 8]
+    return np.unpackbits(part, count=over + count, bitorder="little")[over:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +138,25 @@ def words(array: pa.Array) -> Words:
     if array.null_count == len(array):
         return Words(np.broadcast_to(np.int32(-1), len(array)), pa.array([], pa.string()))
     encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
+    return Words(_indices(encoded), encoded.dictionary)
+
+
+def _indices(encoded: Any) -> Ints:
+    """The codes of a dictionary-encoded column, -1 for null."""
+    import numpy as np
+    import pyarrow as pa
+
     indices = encoded.indices
-    if indices.null_count:
-        indices = pc.fill_null(indices, -1)
-    return Words(indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), encoded.dictionary)
+    if indices.type != pa.int32():
+        indices = indices.cast(pa.int32())
+    values = np.frombuffer(indices.buffers()[1], np.int32)[indices.offset : indices.offset + len(indices)]
+    if not indices.null_count:
+        return values
+    # all bits of -1 are set, none of 0
+    found: Ints = values | (
+        _bits(indices.buffers()[0], indices.offset, len(indices)).view(np.int8) - np.int8(1)
+    )
+    return found
 
 
 @dataclass(frozen=True)
@@ -188,12 +238,13 @@ def sequences(codes: Ints, width: int, held: Lists) -> tuple[Ints, int]:
     found = np.full(len(held.lengths), -1, np.int32)
     if not len(codes):
         return found, 1
+    if held.longest == 1:
+        found[held.lengths > 0] = codes
+        return found, width
     starts = held.starts[:-1]
     some = np.flatnonzero(held.lengths > 0)
     found[some] = codes[starts[some]]
     long = some[held.lengths[some] > 1]
-    if not len(long):
-        return found, width
     lengths, starts = held.lengths[long], starts[long]
     current, count = codes[starts], width
     for place in range(1, int(lengths.max())):
@@ -208,16 +259,24 @@ def sequences(codes: Ints, width: int, held: Lists) -> tuple[Ints, int]:
 
 
 def joined(entry_rows: Any, subject_rows: Any) -> tuple[Any, Any]:
-    """Every subject with every entry of its patient; `entry_rows` is in order."""
+    """Every subject with every entry of its patient, in any order; both are in the order of their rows."""
+    if len(entry_rows) > len(subject_rows):
+        subject, entry = _joined(entry_rows, subject_rows)
+        return subject, entry
+    entry, subject = _joined(subject_rows, entry_rows)
+    return subject, entry
+
+
+def _joined(held: Any, asking: Any) -> tuple[Any, Any]:
+    """The place in `asking` and the place in `held` of each two that are equal; `held` is in order."""
     import numpy as np
 
-    low = np.searchsorted(entry_rows, subject_rows, "left")
-    high = np.searchsorted(entry_rows, subject_rows, "right")
-    times = high - low
-    subject = np.repeat(np.arange(len(subject_rows)), times)
-    total = int(times.sum())
-    step = np.arange(total) - np.repeat(np.cumsum(times) - times, times)
-    return subject, np.repeat(low, times) + step
+    asking = asking.astype(held.dtype, copy=False)
+    low = np.searchsorted(held, asking, "left")
+    times = np.searchsorted(held, asking, "right") - low
+    which = np.repeat(np.arange(len(asking)), times)
+    first = low - (np.cumsum(times) - times)
+    return which, np.arange(len(which)) + first[which]
 
 
 def floats(array: pa.Array) -> Floats:

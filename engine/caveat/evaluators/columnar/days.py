@@ -9,6 +9,8 @@ from caveat.dates import parse_when
 from caveat.evaluators.columnar.arrays import words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from caveat.evaluators.columnar.arrays import Bools, Ints
 
 EPOCH = 719_163
@@ -58,6 +60,12 @@ class Days:
         """Where it is one whole day."""
         found: Bools = (self.first == self.last) & self.known
         return found
+
+    def each(self, of: Callable[[Ints], Ints]) -> tuple[Ints, Ints]:
+        """What a function makes of the last and of the first days, each distinct date once."""
+        if len(self._codes):
+            return of(self._lasts)[self._codes], of(self._firsts)[self._codes]
+        return of(self.last), of(self.first)
 
     def at(self, places: Any) -> Days:
         """Those of some entries."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.evaluators.columnar.coded import coded, listed
 from caveat.evaluators.columnar.facts import Facts
 from caveat.evaluators.columnar.found import Found
+from caveat.evaluators.columnar.parts import NOBODY
 
 if TYPE_CHECKING:
     from caveat.evaluators.columnar.catalogue import Catalogue
@@ -67,35 +68,35 @@ def of_drugs(found: Found, facts: Facts, scopes: Scopes) -> Any:
     products = orders.products
     if not len(orders.rows):
         return listed(np.zeros(found.count, np.int32), [()])
-    # a rule about one ingredient on each side names those, whatever else a product holds
-    lone = scopes.lone(catalogue)
-    a, b = lone[0][found.rule], lone[1][found.rule]
+    # whoever holds one ingredient is named by it, and nothing stands at place -1
+    first = np.append(products.first, np.int32(-1))
+    drug, several = first[np.append(products.codes, -1)], np.append(products.several, False)
+    both = np.stack([drug[found.first], drug[found.second]], axis=1)
+    both[both[:, 0] == both[:, 1], 1] = -1
     odd = np.zeros(found.count, np.bool_)
-    others = np.flatnonzero((a < 0) | ((b < 0) & (found.second >= 0)) | (found.first < 0))
-    b[found.second < 0] = -1
-    for side, names in ((found.first, a), (found.second, b)):
-        held = side[others]
-        some = others[held >= 0]
-        codes = products.codes[held[held >= 0]]
-        names[others] = -1
-        names[some] = products.first[codes]
-        odd[some] |= products.lengths[codes] != 1
-    b[a == b] = -1
-    sizes = (a >= 0).astype(np.int32) + (b >= 0)
+    if products.several.any():
+        mixed = several[np.append(products.codes, -1)]
+        odd = mixed[found.first] | mixed[found.second]
+        some = np.flatnonzero(odd)
+        # a rule about one ingredient on each side names those, whatever else a product holds
+        one, other = (lone[found.rule[some]] for lone in scopes.lone(catalogue))
+        other[found.second[some] < 0] = NOBODY
+        told = (one >= 0) & (found.first[some] >= 0) & ((other >= 0) | (found.second[some] < 0))
+        other[one == other] = NOBODY
+        both[some] = np.where(told[:, None], np.stack([one, other], axis=1), NOBODY)
+        odd[some[told]] = False
+    kept = both >= 0
+    sizes = kept[:, 0].astype(np.int32) + kept[:, 1]
+    flat = both[kept]
     places = np.flatnonzero(odd)
-    which, drugs = _of_several(found, places, facts, scopes)
-    sizes[places] = np.bincount(which, minlength=len(places))
+    if len(places):
+        which, names = _of_several(found, places, facts, scopes)
+        sizes[places] = np.bincount(which, minlength=len(places))
+        alone, flat = flat, np.empty(int(sizes.sum()), np.int32)
+        among = np.repeat(odd, sizes)
+        flat[~among], flat[among] = alone, names
     ends = np.zeros(found.count + 1, np.int32)
     np.cumsum(sizes, out=ends[1:])
-    flat = np.zeros(int(ends[-1]), np.int32)
-    some = ~odd & (a >= 0)
-    flat[ends[:-1][some]] = a[some]
-    some = ~odd & (b >= 0)
-    flat[ends[:-1][some] + (a[some] >= 0)] = b[some]
-    if len(which):
-        begins = np.flatnonzero(np.append(True, which[1:] != which[:-1]))
-        rank = np.arange(len(which)) - np.repeat(begins, np.diff(np.append(begins, len(which))))
-        flat[ends[places[which]] + rank] = drugs
     return pa.ListArray.from_arrays(pa.array(ends), coded(flat, catalogue.names))
 
 

@@ -12,8 +12,9 @@ from caveat.evaluators.columnar.arrays import field
 from caveat.evaluators.columnar.coded import coded, listed
 from caveat.evaluators.columnar.drugs import Scopes, of_drugs
 from caveat.evaluators.columnar.facts import Facts
-from caveat.evaluators.columnar.found import Found, Words
+from caveat.evaluators.columnar.found import Found
 from caveat.evaluators.columnar.judging import CANNOT_ASSESS, ERROR, EXCEPTED, FIRES
+from caveat.evaluators.columnar.parts import Words
 from caveat.evaluators.columnar.whole import Whole, allergy_ids
 from caveat.findings.severity import SEVERITIES
 
@@ -71,8 +72,8 @@ def findings(found: Found, facts: Facts, labels: Labels, words: Words, *, becaus
         "kind": coded(labels.kind[found.rule], labels.kinds),
         "tier": coded(labels.tier[opened, found.rule], labels.tiers),
         "drugs": of_drugs(found, facts, labels.scopes),
-        "missing": listed(found.missing, words.lists),
-        "unchecked": listed(found.unchecked, words.lists),
+        "missing": listed(found.note, [words.lists[note.missing] for note in words.notes]),
+        "unchecked": listed(found.note, [words.lists[note.unchecked] for note in words.notes]),
         "suppressed_by": coded(
             beaten[found.winner], [labels.ids[rule] for rule in winners.tolist()], found.winner < 0
         ),
@@ -86,12 +87,11 @@ def _order_ids(found: Found, facts: Facts) -> Any:
     import numpy as np
     import pyarrow as pa
 
-    one, two = found.first >= 0, found.second >= 0
+    both = np.stack([found.first, found.second], axis=1)
+    kept = both >= 0
+    places = both[kept]
     ends = np.zeros(found.count + 1, np.int32)
-    np.cumsum(one.astype(np.int32) + two, out=ends[1:])
-    places = np.zeros(int(ends[-1]), np.int64)
-    places[ends[:-1][one]] = found.first[one]
-    places[ends[:-1][two] + 1] = found.second[two]
+    np.cumsum(kept[:, 0].astype(np.int32) + kept[:, 1], out=ends[1:])
     ids = field(facts.orders.items, "id").take(pa.array(places))
     return pa.ListArray.from_arrays(pa.array(ends), ids)
 
@@ -113,7 +113,7 @@ def _because(found: Found, words: Words) -> Any:
 
     rows = [
         [{"fact": b.fact, "value": b.value, "at": b.at, "source": b.source} for b in words.told[k].because]
-        for k in found.told.tolist()
+        for k in words.of_notes("told")[found.note].tolist()
     ]
     return pa.array(rows, results.findings().field("because").type)
 
@@ -128,7 +128,7 @@ def _errors(found: Found, words: Words) -> Any:
         return pa.nulls(found.count, pa.string())
     texts: list[str | None] = [None] * found.count
     for place in failed.tolist():
-        texts[place] = words.told[int(found.told[place])].error
+        texts[place] = words.told[words.notes[found.note[place]].told].error
     return pa.array(texts, pa.string())
 
 
@@ -138,29 +138,33 @@ def patients(found: Found, facts: Facts, labels: Labels, whole: Whole) -> pa.Rec
     import pyarrow as pa
 
     count = facts.count
-    shown = found.winner < 0
-
-    def of(mask: Any) -> Any:
-        return np.bincount(found.row[mask], minlength=count)
-
-    fires = shown & (found.status == FIRES)
-    by_severity = np.bincount(
-        found.row[fires].astype(np.int64) * len(SEVERITIES) + labels.severity[found.rule[fires]],
-        minlength=count * len(SEVERITIES),
-    ).reshape(count, len(SEVERITIES))
+    kinds = len(SEVERITIES)
+    # every finding is counted under one head: its status, of alerts the severity, and those superseded
+    table = np.array(
+        [[FIRES] * kinds, [CANNOT_ASSESS] * kinds, [EXCEPTED] * kinds, [ERROR] * kinds], np.int32
+    )
+    table += kinds
+    table[FIRES] = np.arange(kinds)
+    heads = table[found.status, labels.severity[found.rule]]
+    beaten = found.winner >= 0
+    heads[beaten] = kinds + ERROR + 1 + found.status[beaten]
+    width = kinds + 2 * (ERROR + 1)
+    totals = np.bincount(heads * np.int64(count) + found.row, minlength=count * width).reshape(width, count)
+    by_severity, shown, hidden = totals[:kinds], totals[kinds : -ERROR - 1], totals[-ERROR - 1 :]
+    alerts, suppressed = by_severity.sum(axis=0), hidden.sum(axis=0)
     unnamed, names = whole.unrecognised()
-    open_ = of(shown & (found.status == CANNOT_ASSESS))
-    failed = of(found.status == ERROR)
+    open_ = shown[CANNOT_ASSESS]
+    failed = shown[ERROR] + hidden[ERROR]
     errors = whole.errors()
-    clear = (of(found.status == FIRES) + open_ + failed + unnamed + np.diff(errors.offsets)) == 0
+    clear = (alerts + hidden[FIRES] + open_ + failed + unnamed + np.diff(errors.offsets)) == 0
     ends = np.zeros(count + 1, np.int32)
     np.cumsum(unnamed, out=ends[1:])
     numbers = {
-        "alerts": of(fires),
-        **{name: by_severity[:, place] for place, name in enumerate(SEVERITIES)},
+        "alerts": alerts,
+        **{name: by_severity[place] for place, name in enumerate(SEVERITIES)},
         "cannot_assess": open_,
-        "excepted": of(shown & (found.status == EXCEPTED)),
-        "suppressed": of(~shown),
+        "excepted": shown[EXCEPTED],
+        "suppressed": suppressed,
         "failed_rules": failed,
         "notes": whole.notes,
         "uncovered": whole.uncovered,

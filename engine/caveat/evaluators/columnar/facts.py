@@ -77,6 +77,14 @@ class Frame:
         """How many subjects there are."""
         return len(self.rows)
 
+    def at(self, places: Any) -> Frame:
+        """Some of the subjects, as a frame of their own."""
+
+        def of(part: Any) -> Any:
+            return None if part is None else part[places]
+
+        return Frame(self.rows[places], of(self.first), of(self.second), of(self.allergy), of(self.overlaps))
+
     def orders(self, which: int) -> Any:
         """The judged orders, or the second ones of pairs."""
         return self.second if which else self.first
@@ -93,7 +101,7 @@ class Facts:
         self.memo: dict[Any, Any] = {}
 
     def release(self) -> None:
-        """Let go of all that was worked out: it names these facts and would wait for the collector."""
+        """Let go of what was worked out; it names these facts in turn and would wait for the collector."""
         self.memo.clear()
         self.__dict__.clear()
 
@@ -132,7 +140,7 @@ class Facts:
     @cached_property
     def allergies(self) -> Allergies:
         """The allergies."""
-        return Allergies(self.batch.column("allergies"), self.known.concepts)
+        return Allergies(self.batch.column("allergies"), self.known.concepts, self.known.catalogue)
 
     @cached_property
     def observations(self) -> Observations:
@@ -141,7 +149,11 @@ class Facts:
 
     def listed(self, name: str) -> Bools:
         """Patients that have the list at all."""
-        return valid(self.batch.column(name))
+        key = ("listed", name)
+        if key not in self.memo:
+            self.memo[key] = valid(self.batch.column(name))
+        found: Bools = self.memo[key]
+        return found
 
     def completeness(self, name: str) -> Any:
         """How complete the list is: 0 closed, 1 open, 2 unknown."""
@@ -167,7 +179,7 @@ class Facts:
 
         birth = self.birth
         hard = birth.known & (birth.last > self.as_of)
-        low, high = self._completed(birth.last), self._completed(birth.first)
+        low, high = birth.each(self._completed)
         unknown = ~birth.known | hard
         low[unknown] = high[unknown] = UNKNOWN_AGE
         said = self.stated("age", "a")

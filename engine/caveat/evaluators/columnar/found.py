@@ -1,26 +1,28 @@
-"""What the rules of a batch gave, as one table of numbers, before it is written as Arrow."""
+"""The findings of a batch as one table of numbers, in order, before it is written as Arrow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from caveat.compile.program import Program
-from caveat.evaluators.columnar.judging import FIRES, Ruling
-from caveat.findings.report import Finding
+from caveat.evaluators.columnar.judging import ERROR
+from caveat.evaluators.columnar.parts import NOBODY, Part, Words
 
 if TYPE_CHECKING:
-    from caveat.evaluators.columnar.arrays import Ints, Longs
+    from caveat.evaluators.columnar.arrays import Ints
+    from caveat.evaluators.columnar.facts import Facts
 
-NOBODY = -1
+BLOCK = 1 << 15
+"""Findings taken apart at one time, so that what is worked on stays in the cache."""
+MOST_BITS = 64
+"""Findings that need more are put in order column by column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Findings: patient, rule, orders (-1 none), allergy (-1 none), status, what is missing or unchecked.
+    """Findings: patient, rule, orders (-1 none), allergy (-1 none), status, note.
 
-    `missing` and `unchecked` are places in the lists of `Words`, `winner` the rule that supersedes
-    it (-1 none), `told` the place in `Words.told` of what only a report tells (-1 nothing).
+    `winner` is the rule that supersedes it (-1 none).
     """
 
     row: Ints
@@ -29,10 +31,8 @@ class Found:
     second: Ints
     allergy: Ints
     status: Any
-    missing: Ints
-    unchecked: Ints
-    winner: Ints
-    told: Ints
+    note: Ints
+    winner: Any
 
     @property
     def count(self) -> int:
@@ -41,220 +41,117 @@ class Found:
 
     def at(self, places: Any) -> Found:
         """Some of them, by their places."""
-        return Found(*(getattr(self, name).take(places) for name in self.__dataclass_fields__))
+        columns: list[Any] = [getattr(self, name).take(places) for name in self.__dataclass_fields__]
+        return Found(*columns)
 
 
-class Words:
-    """Lists of names that findings share, each kept once; the first is empty.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a finding is one number: bits of patient, rule, orders, allergy, status and note.
 
-    `told` holds findings of records that were judged one at a time, for their errors and deciding facts.
+    Orders and allergies are counted from the first of their patient, from 1; 0 stands for none.
     """
 
-    def __init__(self) -> None:
-        self.told: list[Finding] = []
-        self.lists: list[tuple[str, ...]] = [()]
-        self._number: dict[tuple[str, ...], int] = {(): 0}
+    widths: tuple[int, ...]
+    orders: Any
+    allergies: Any
 
-    def number(self, names: tuple[str, ...]) -> int:
-        """The place of a list."""
-        found = self._number.get(names)
-        if found is None:
-            self._number[names] = found = len(self.lists)
-            self.lists.append(names)
-        return found
+    @property
+    def fits(self) -> bool:
+        """Whether it does."""
+        return sum(self.widths) <= MOST_BITS
 
 
-def blank(row: Any, rule: Any, status: int, missing: int = 0) -> Found:
-    """Findings without orders; `missing` is a place in the lists of `Words`."""
+def in_order(parts: list[Part], facts: Facts, rules: int, words: Words) -> Found:
+    """By patient, rule, and place of the orders and of the allergy; `rules` is how many there are."""
     import numpy as np
 
-    count = len(row)
-    none = np.full(count, NOBODY, np.int32)
-    zero = np.zeros(count, np.int32)
-    return Found(
-        np.asarray(row, np.int32),
-        np.broadcast_to(np.asarray(rule, np.int32), (count,)),
-        none,
-        none,
-        none,
-        np.full(count, status, np.int8),
-        np.full(count, missing, np.int32),
-        zero,
-        np.full(count, NOBODY, np.int32),
-        np.full(count, NOBODY, np.int32),
+    orders = facts.orders.lists
+    with_allergies = any(not isinstance(part.allergy, int) for part in parts)
+    allergies = facts.allergies.lists if with_allergies else None
+    most = (
+        facts.count - 1,
+        rules - 1,
+        *(int(orders.lengths.max(initial=0)),) * 2,
+        0 if allergies is None else int(allergies.lengths.max(initial=0)),
+        ERROR,
+        len(words.notes) - 1,
     )
+    before = tuple(None if one is None else one.starts.astype(np.int32) - 1 for one in (orders, allergies))
+    layout = Layout(tuple([max(one, 0).bit_length() for one in most]), *before)
+    found = _packed(parts, layout) if layout.fits else _sorted(parts)
+    told = words.of_notes("winner")
+    return replace(found, winner=told[found.note]) if (told >= 0).any() else found
 
 
-def of_ruling(ruling: Ruling, words: Words) -> Found:
-    """The findings of one rule, with rows and orders as the frame has them."""
+def _packed(parts: list[Part], layout: Layout) -> Found:
+    """Each finding as one number, and these in order."""
     import numpy as np
 
-    frame, at = ruling.frame, ruling.subject
-    none = np.full(len(at), NOBODY, np.int32)
-    exclusions = [exclusion.id for exclusion in ruling.rule.unless]
-    return Found(
-        frame.rows[at].astype(np.int32),
-        np.full(len(at), ruling.index, np.int32),
-        none if frame.first is None else frame.first[at].astype(np.int32),
-        none if frame.second is None else frame.second[at].astype(np.int32),
-        none if frame.allergy is None else frame.allergy[at].astype(np.int32),
-        ruling.status,
-        _numbered(ruling.lacking, lambda mask: words.number(ruling.names.listed(mask))),
-        _numbered(
-            ruling.unchecked,
-            lambda mask: words.number(tuple([e for k, e in enumerate(exclusions) if mask >> min(k, 62) & 1])),
-        ),
-        np.full(len(at), NOBODY, np.int32),
-        np.full(len(at), NOBODY, np.int32),
-    )
+    keys = np.empty(sum(part.count for part in parts), np.int64)
+    end = 0
+    for part in parts:
+        begin, end = end, end + part.count
+        _pack(part, keys[begin:end], layout)
+    unsigned = keys.view(np.uint64)
+    unsigned.sort()
+    columns: list[Any] = [np.empty(len(keys), np.int32) for _ in layout.widths]
+    columns[5] = np.empty(len(keys), np.int8)
+    for low in range(0, len(keys), BLOCK):
+        _unpack(unsigned[low : low + BLOCK], [column[low : low + BLOCK] for column in columns], layout)
+    columns.append(np.broadcast_to(np.int32(NOBODY), len(keys)))
+    return Found(*columns)
 
 
-def _numbered(masks: Longs, number: Any) -> Ints:
+def _pack(part: Part, keys: Any, layout: Layout) -> None:
     import numpy as np
 
-    values, inverse = np.unique(masks, return_inverse=True)
-    return np.array([number(int(value)) for value in values], np.int32)[inverse]
+    keys[:] = part.row
+    before = (None, layout.orders, layout.orders, layout.allergies, None, None)
+    values = (part.rule, part.first, part.second, part.allergy, part.status, part.note)
+    for value, width, start in zip(values, layout.widths[1:], before, strict=True):
+        if not width:
+            continue
+        keys <<= width
+        if start is None:
+            keys |= value
+        elif not isinstance(value, int):
+            keys |= np.maximum(value - start[part.row], 0)
 
 
-def joined(parts: list[Found]) -> Found:
-    """All of them together."""
+def _unpack(keys: Any, columns: list[Any], layout: Layout) -> None:
     import numpy as np
 
-    if len(parts) == 1:
-        return parts[0]
-    return Found(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in Found.__dataclass_fields__)
-    )
+    shift = sum(layout.widths)
+    for column, width in zip(columns, layout.widths, strict=True):
+        shift -= width
+        # what lies above is cut off where the number is narrowed, or is masked
+        np.copyto(column, (keys >> np.uint64(shift)) & np.uint64((1 << width) - 1), casting="unsafe")
+    rows = columns[0]
+    for column, start in (
+        (columns[2], layout.orders),
+        (columns[3], layout.orders),
+        (columns[4], layout.allergies),
+    ):
+        none = column == 0
+        if start is None or none.all():
+            column[:] = NOBODY
+            continue
+        column += start[rows]
+        column[none] = NOBODY
 
 
-def in_order(found: Found, starts: Longs, left_out: Any) -> Found:
-    """By patient, rule, and place of the orders and of the allergy; without the patients `left_out`."""
+def _sorted(parts: list[Part]) -> Found:
+    """The columns, in order."""
     import numpy as np
 
-    if left_out.any():
-        kept = np.flatnonzero(~left_out[found.row] | (found.told >= 0))
-        if len(kept) < found.count:
-            found = found.at(kept)
-    if found.count < 2:
-        return found
-    base = starts.astype(np.int32)[found.row]
-    first = np.where(found.first < 0, 0, found.first - base + 1)
-    second = np.where(found.second < 0, 0, found.second - base + 1)
-    allergy = found.allergy - found.allergy.min()
-    sizes = [int(part.max()) + 1 for part in (found.row, found.rule, first, second, allergy)]
-    bits = [max(size - 1, 1).bit_length() for size in sizes]
-    if sum(bits) > 62:
-        return found.at(np.lexsort((allergy, second, first, found.rule, found.row)))
-    key = found.row.astype(np.int64)
-    for part, width in zip((found.rule, first, second, allergy), bits[1:], strict=True):
-        key = (key << width) | part
-    return found.at(np.argsort(key))
+    def whole(name: str, kind: Any) -> Any:
+        return np.concatenate([np.broadcast_to(getattr(part, name), part.count) for part in parts]).astype(
+            kind
+        )
 
-
-def once_a_pair(found: Found, pairs: Any) -> Found:
-    """Without the second of two findings that say the same of the same two orders the other way round.
-
-    `pairs` says which rules are judged for pairs; `found` is in order.
-    """
-    import numpy as np
-
-    some = np.flatnonzero(pairs[found.rule] & (found.second >= 0))
-    if len(some) < 2:
-        return found
-    part = found.at(some)
-    low, high = np.minimum(part.first, part.second), np.maximum(part.first, part.second)
-    order = np.lexsort((np.arange(len(some)), part.status, high, low, part.rule))
-    a, b = order[:-1], order[1:]
-    same = (part.rule[a] == part.rule[b]) & (low[a] == low[b]) & (high[a] == high[b])
-    same &= part.status[a] == part.status[b]
-    drop = np.zeros(found.count, np.bool_)
-    drop[some[b[same]]] = True
-    return found.at(np.flatnonzero(~drop))
-
-
-class Superseding:
-    """Which rules supersede which, as `caveat.evaluators.assemble.superseded` applies it."""
-
-    def __init__(self, program: Program) -> None:
-        import numpy as np
-
-        place = {rule.id: index for index, rule in enumerate(program.rules)}
-        self.beats: dict[int, frozenset[int]] = {}
-        for index, rule in enumerate(program.rules):
-            losers = frozenset(place[name] for name in rule.supersedes if name in place)
-            if losers:
-                self.beats[index] = losers
-        self.involved = np.zeros(len(program.rules) + 1, np.bool_)
-        self.involved[[*self.beats, *(loser for losers in self.beats.values() for loser in losers)]] = True
-        used = np.flatnonzero(self.involved)
-        self._place = np.zeros(len(self.involved), np.int32)
-        self._place[used] = np.arange(len(used))
-        self._table = np.zeros((len(used), len(used)), np.bool_)
-        for winner, losers in self.beats.items():
-            self._table[self._place[winner], self._place[list(losers)]] = True
-        self._mutual = bool((self._table & self._table.T).any())
-
-    def applied(self, found: Found) -> Found:
-        """The findings, each with the rule that supersedes it; `found` is in order."""
-        import numpy as np
-
-        if not self.beats:
-            return found
-        some = np.flatnonzero((found.status == FIRES) & self.involved[found.rule])
-        if len(some) < 2:
-            return found
-        part = found.at(some)
-        rules = self._place[part.rule]
-        won: list[Any] = []
-        lost: list[Any] = []
-        step = 1
-        while step < len(some):
-            one = np.flatnonzero(part.row[step:] == part.row[:-step])
-            if not len(one):
-                break
-            other = one + step
-            for winner, loser in ((one, other), (other, one)):
-                met = np.flatnonzero(self._table[rules[winner], rules[loser]])
-                met = met[_about_the_same(part, winner[met], loser[met])]
-                won.append(winner[met])
-                lost.append(loser[met])
-            step += 1
-        if not won:
-            return found
-        beaten, first = self._first(part, np.concatenate(won), np.concatenate(lost))
-        superseded: Any = found.winner.copy()
-        superseded[some[beaten]] = part.rule[first]
-        return replace(found, winner=superseded)
-
-    def _first(self, part: Found, won: Any, lost: Any) -> tuple[Any, Any]:
-        """Those that are superseded, and the first that supersedes each."""
-        import numpy as np
-
-        if not self._mutual:
-            first = np.full(part.count, part.count)
-            np.minimum.at(first, lost, won)
-            beaten = np.flatnonzero(first < part.count)
-            return beaten, first[beaten]
-        # of two rules that supersede each other the first one does, and is not superseded in turn
-        found: dict[int, int] = {}
-        order = np.lexsort((lost, won))
-        for winner, loser in zip(won[order].tolist(), lost[order].tolist(), strict=True):
-            if winner not in found or part.rule[found[winner]] != part.rule[loser]:
-                found.setdefault(loser, winner)
-        return np.array(list(found), np.int64), np.array(list(found.values()), np.int64)
-
-
-def _about_the_same(part: Found, winner: Any, loser: Any) -> Any:
-    """Whether two findings are on the same orders (one's among the other's) and allergy."""
-    allergy = part.allergy[winner]
-    among = _among(part, winner, loser) | _among(part, loser, winner)
-    return among & ((allergy < 0) | (allergy == part.allergy[loser]))
-
-
-def _among(part: Found, one: Any, other: Any) -> Any:
-    """Whether the orders of one finding are all among those of the other."""
-    first, second = part.first[other], part.second[other]
-    found = True
-    for mine in (part.first[one], part.second[one]):
-        found = found & ((mine < 0) | (mine == first) | (mine == second))
-    return found
+    names = ("row", "rule", "first", "second", "allergy", "status", "note")
+    columns: list[Any] = [whole(name, np.int8 if name == "status" else np.int32) for name in names]
+    order = np.lexsort(columns[::-1])
+    columns.append(np.full(len(order), NOBODY, np.int32))
+    return Found(*columns).at(order)

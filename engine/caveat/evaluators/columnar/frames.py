@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from caveat.compile.program import CompiledRule
 from caveat.evaluators.columnar.arrays import distinct, joined
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.subjects import judged_of
 
 
 class Frames:
@@ -51,34 +51,48 @@ class Frames:
         import numpy as np
 
         facts = self.facts
-        allergies, orders = facts.allergies, facts.orders
-        rows = orders.rows[at]
-        subject, entry = joined(allergies.rows, rows)
-        usable = ~allergies.refuted[entry] if len(entry) else np.zeros(0, np.bool_)
-        subject, entry = subject[usable], entry[usable]
-        products = orders.products.codes[at][subject]
-        concepts = allergies.concepts.codes[entry] if len(entry) else entry
-        fits = np.zeros(len(entry), np.bool_)
-        first, second = frozenset(rule.first), frozenset(rule.second)
-        views = orders.products.views
-        known: dict[tuple[int, int], bool] = {}
-        for place, key in enumerate(zip(products.tolist(), concepts.tolist(), strict=True)):
-            if key not in known:
-                resolution = allergies.resolutions[key[1]]
-                targets = judged_of(rule, first, views[key[0]]) | second
-                held = () if resolution is None else resolution.ingredients
-                known[key] = not targets.isdisjoint(held)
-            fits[place] = known[key]
-        subject, entry = subject[fits], entry[fits]
-        listed = facts.listed("allergies")[rows]
-        some = np.zeros(len(at), np.bool_)
-        some[subject] = True
-        open_ = np.flatnonzero(~listed | (~some & (facts.completeness("allergies")[rows] == 2)))
-        if rule.of_any:
-            open_ = open_[np.unique(rows[open_], return_index=True)[1]]  # one for all orders of a patient
+        allergies, rows = facts.allergies, facts.orders.rows
+        # to an ingredient of the order that the rule is about, or to what the rule names beside it
+        among = facts.known.catalogue.among
+        meant = ~among(rule.left_out) if rule.of_any else among(rule.first)
+        order, entry, names = self._shared
+        kept = meant[names]
+        beside = allergies.to_any(among(rule.second)) if rule.second else np.zeros(0, np.int64)
+        which, place = joined(rows[at], allergies.rows[beside])
+        subject = np.concatenate([order[kept], at[place]])
+        entry = np.concatenate([entry[kept], beside[which]])
+        # an order of somebody whose list is not known, and that no allergy was found for
+        open_ = at[self._unlisted[rows[at]]]
+        some = np.isin(open_, subject) & facts.listed("allergies")[rows[open_]]
+        open_ = open_[~some]
+        if rule.of_any and len(open_):
+            whose = rows[open_]
+            open_ = open_[np.append(True, whose[1:] != whose[:-1])]  # one for all orders of a patient
         subject = np.concatenate([subject, open_])
         entry = np.concatenate([entry, np.full(len(open_), -1, np.int64)])
-        order = np.lexsort((entry, subject))
-        subject, entry = subject[order], entry[order]
-        judged = np.where(entry < 0, -1, at[subject]) if rule.of_any else at[subject]
+        size = allergies.lists.count + 1
+        subject, entry = np.divmod(distinct(subject.astype(np.int64) * size + (entry + 1)), size)
+        entry -= 1
+        judged = np.where(entry < 0, -1, subject) if rule.of_any else subject
         return Frame(rows[subject], judged, None, entry)
+
+    @cached_property
+    def _unlisted(self) -> Any:
+        """Patients whose allergies are not known, or not all of them."""
+        return ~self.facts.listed("allergies") | (self.facts.completeness("allergies") == 2)
+
+    @cached_property
+    def _shared(self) -> tuple[Any, Any, Any]:
+        """Each current order with each allergy to one of its ingredients, and that ingredient."""
+        import numpy as np
+
+        allergies, orders = self.facts.allergies, self.facts.orders
+        to = allergies.ingredients
+        entries = np.flatnonzero(to.known[allergies.concepts.codes] & ~allergies.refuted)
+        which, place = orders.lists.of(allergies.rows[entries])
+        kept = orders.current[place]
+        entry, place = entries[which[kept]], place[kept]
+        which, names = orders.ingredients(place)
+        entry, place = entry[which], place[which]
+        kept = to.holding(allergies.concepts.codes[entry], names)
+        return place[kept], entry[kept], names[kept]

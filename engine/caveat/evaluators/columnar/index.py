@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from caveat.evaluators.columnar.orders import Orders
 
 
-MANY = 40
+MANY = 20
 """One order in how many is enough to mark them all rather than to sort those found."""
 
 
@@ -20,14 +20,20 @@ class ByIngredient:
     def __init__(self, orders: Orders, chosen: Any) -> None:
         import numpy as np
 
-        at = np.flatnonzero(chosen)
+        if chosen is orders.current:
+            at, names = orders.held
+        else:
+            places = np.flatnonzero(chosen)
+            which, names = orders.ingredients(places)
+            at = places[which]
         self._count = len(chosen)
-        which, names = orders.ingredients(at)
         count = len(orders.catalogue.names)
-        # few enough names are sorted by their digits, not by comparing
-        order = np.argsort(names.astype(np.uint16) if count < 1 << 16 else names, kind="stable")
-        self._at, names = at[which[order]], names[order]
-        self._bounds = np.searchsorted(names, np.arange(count + 1))
+        # ingredient and place as one number are in order sooner than two arrays
+        width = max(self._count - 1, 0).bit_length()
+        ordered = np.sort(names.astype(np.int64) << width | at)
+        self._bounds = np.searchsorted(ordered, np.arange(count + 1) << width)
+        ordered &= (1 << width) - 1
+        self._at = ordered
 
     def of(self, ingredient: int) -> Any:
         """The orders that hold an ingredient, in order."""

@@ -23,7 +23,7 @@ from caveat.compile.nodes import (
 from caveat.compile.program import CompiledRule
 from caveat.evaluators.columnar import of_choices, of_lists, of_orders, of_patients, of_sums
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.columnar.truths import Judged, Names, Truths, evaluate, plain, undecided
+from caveat.evaluators.columnar.truths import Decided, Names, Truths, decide, plain, undecided
 from caveat.evaluators.leaves import asks_order
 
 if TYPE_CHECKING:
@@ -68,20 +68,30 @@ KERNELS: dict[type, Callable[[Any, Facts, Frame], Truths]] = {
 }
 
 
-def leaf_truths(leaf: Leaf, facts: Facts, frame: Frame) -> Truths:
-    """The truths of a leaf for every subject of a frame, judged once a frame.
+def leaf_truths(leaf: Leaf, facts: Facts, frame: Frame, places: Any = None) -> Truths:
+    """The truths of a leaf for the subjects of a frame (at some places), kept where it is asked of most.
 
     A leaf that no kernel knows, or whose kernel fails, is left to be judged one record at a time.
     """
     found = frame.leaves.get(leaf)
     if found is None:
-        kernel = KERNELS.get(type(leaf))
-        if frame.allergy is not None and asks_order(leaf) and (frame.first < 0).any():
-            found = _of_orders(leaf, facts, frame)
-        else:
-            found = undecided(frame.count) if kernel is None else kernel(leaf, facts, frame)
-        frame.leaves[leaf] = found
-    return found
+        if places is not None and len(places) * FEW < frame.count and frame.count >= FEWEST:
+            return _asked(leaf, facts, frame.at(places))
+        found = frame.leaves[leaf] = _asked(leaf, facts, frame)
+    return found if places is None else found.at(places)
+
+
+FEW = 2
+"""A leaf is asked for some subjects by themselves where these are fewer than one in so many."""
+FEWEST = 200
+"""Frames of fewer subjects are always asked whole."""
+
+
+def _asked(leaf: Leaf, facts: Facts, frame: Frame) -> Truths:
+    if frame.allergy is not None and asks_order(leaf) and (frame.first < 0).any():
+        return _of_orders(leaf, facts, frame)
+    kernel = KERNELS.get(type(leaf))
+    return undecided(frame.count) if kernel is None else kernel(leaf, facts, frame)
 
 
 def _of_orders(leaf: Leaf, facts: Facts, frame: Frame) -> Truths:
@@ -121,50 +131,91 @@ def judge(index: int, rule: CompiledRule, facts: Facts, frame: Frame) -> tuple[R
 
     names = Names()
 
-    def ask(leaf: Leaf) -> Truths:
-        return leaf_truths(leaf, facts, frame)
+    def ask(leaf: Leaf, places: Any) -> Truths:
+        return leaf_truths(leaf, facts, frame, places)
 
-    when = evaluate(rule.when, ask, names)
-    when = _limited(when, frame, names)
-    hard = when.low != when.high
-    open_ = (when.high > 0) & ~hard
-    excepted = np.zeros(frame.count, np.bool_)
-    unsure = np.zeros(frame.count, np.bool_)
-    unchecked = np.zeros(frame.count, np.int64)
-    if open_.any():
-        for place, exclusion in enumerate(rule.unless):
-            found = evaluate(exclusion.node, ask, Names())
-            excepted |= found.low == 2
-            unsure |= found.low != found.high
-            unchecked |= np.where((found.low == 1) & (found.high == 1), 1 << min(place, 62), 0)
+    when = decide(rule.when, ask, None, frame.count)
+    low, high, doubts = _limited(when, frame)
+    hard = np.zeros(frame.count, np.bool_) if low is high else low != high
+    subject = np.flatnonzero((high > 0) & ~hard)
+    truth = low[subject]
+    lacking = _lacking(when, subject[truth == 1], doubts, names)
     if names.overflow:
-        unsure |= when.low == 1
-    hard |= open_ & unsure & ~excepted
-    if len(rule.unless) > 62:
-        hard |= open_
-    subject = np.flatnonzero(open_ & ~hard)
-    truth = when.low[subject]
+        hard[subject[truth == 1]] = True
+        subject = subject[truth != 1]
+        truth, lacking = low[subject], np.zeros(0, np.int64)
+    excepted, unsure, unchecked = _excepted(rule, ask, subject)
+    if unsure.any():
+        hard[subject[unsure]] = True
+        subject, truth, excepted, unchecked, lacking = (
+            subject[~unsure],
+            truth[~unsure],
+            excepted[~unsure],
+            unchecked[~unsure],
+            lacking[~unsure[truth == 1]],
+        )
     status = np.where(truth == 2, FIRES, CANNOT_ASSESS).astype(np.int8)
-    status[excepted[subject]] = EXCEPTED
-    lacking = np.where(status == CANNOT_ASSESS, when.lacking[subject], 0)
-    left = np.where(status == EXCEPTED, 0, unchecked[subject])
-    return Ruling(index, rule, frame, names, subject, status, lacking, left), frame.rows[hard]
+    masks = np.zeros(len(subject), np.int64)
+    masks[truth == 1] = lacking
+    if rule.unless:
+        status[excepted] = EXCEPTED
+        masks[excepted] = 0
+        unchecked[excepted] = 0
+    return Ruling(index, rule, frame, names, subject, status, masks, unchecked), frame.rows[hard]
 
 
-def _limited(when: Judged, frame: Frame, names: Names) -> Judged:
+def _excepted(rule: CompiledRule, ask: Callable[[Leaf, Any], Truths], subject: Longs) -> tuple[Any, Any, Any]:
+    """Which subjects an exception holds for, which must be judged alone, and what could not be checked."""
+    import numpy as np
+
+    count = len(subject)
+    excepted, unsure = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    unchecked = np.zeros(count, np.int64)
+    for place, exclusion in enumerate(rule.unless):
+        left = np.flatnonzero(~excepted)
+        if not len(left):
+            break
+        found = decide(exclusion.node, ask, subject[left], len(left))
+        excepted[left] = found.low == 2
+        if found.low is not found.high:
+            unsure[left] |= found.low != found.high
+        unchecked[left[found.open()]] |= 1 << min(place, 62)
+    unsure &= ~excepted
+    if len(rule.unless) > 62:
+        unsure[:] = True
+    return excepted, unsure, unchecked
+
+
+def _lacking(when: Decided, open_: Longs, doubts: list[tuple[Any, str]], names: Names) -> Any:
+    """What is missing for subjects that are UNKNOWN, as bits of `names`."""
+    import numpy as np
+
+    masks = np.zeros(len(open_), np.int64)
+    if not len(open_):
+        return masks
+    some = np.flatnonzero(when.open(open_))
+    masks[some] = when.lacking(open_[some], names)
+    for doubtful, name in doubts:
+        masks[doubtful[open_]] |= names.remapped((name,), 1)
+    return masks
+
+
+def _limited(when: Decided, frame: Frame) -> tuple[Any, Any, list[tuple[Any, str]]]:
     """A pair that may not overlap, and an allergy list that is not known, are UNKNOWN at best."""
     import numpy as np
 
-    low, high, lacking = when.low, when.high, np.broadcast_to(when.lacking, (frame.count,))
+    low, high, doubts = when.low, when.high, []
     for doubtful, name in (
         (None if frame.allergy is None else frame.allergy < 0, "allergies"),
         (None if frame.overlaps is None else frame.overlaps == 1, "overlap"),
     ):
         if doubtful is None or not doubtful.any():
             continue
+        doubts.append((doubtful, name))
+        if low is high:
+            low = high = np.where(doubtful, np.minimum(low, 1), low)
+            continue
         unsure = low != high  # what is missing must be told too, so these stay undecided
         low = np.where(doubtful, np.where(unsure, 0, np.minimum(low, 1)), low)
         high = np.where(doubtful, np.minimum(high, 1), high)
-        bit = names.remapped((name,), 1)
-        lacking = np.where(doubtful & (low == 1) & (high == 1), lacking | bit, lacking)
-    return Judged(low, high, lacking)
+    return low, high, doubts

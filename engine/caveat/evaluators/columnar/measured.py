@@ -90,6 +90,7 @@ class Observations:
         self.lists = lists(batch.column("observations"))
         self.items: Any = self.lists.items
         self._latest: dict[str, Latest] = {}
+        self._exact: dict[str, dict[int, Interval | None]] = {}
 
     @cached_property
     def _named(self) -> Any:
@@ -326,6 +327,16 @@ class Observations:
         state[held] = np.where(usable[held], VALUE, NO_VALUE)
         state[several & (state == VALUE) & ~ranged] = HARD
         return Latest(state, least, most, Days.of(begin, end), number, ranged, several, entry, values, tied)
+
+    def exact(self, concept: str, rows: Any) -> list[Interval | None]:
+        """The latest values of some patients as `exactly` has each."""
+        memo = self._exact.setdefault(concept, {})
+        found = []
+        for row in rows.tolist():
+            if row not in memo:
+                memo[row] = self.exactly(concept, row)
+            found.append(memo[row])
+        return found
 
     def exactly(self, concept: str, row: int) -> Interval | None:
         """The latest value of a patient in base units; None where one that may be it cannot be used."""

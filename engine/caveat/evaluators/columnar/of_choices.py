@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from caveat.compile.nodes import ChoiceLeaf, ConditionLeaf, KnownLeaf
-from caveat.evaluators.columnar.arrays import valid
 from caveat.evaluators.columnar.derived import derived
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.of_lists import of_everyone
@@ -13,6 +12,7 @@ from caveat.evaluators.columnar.points import possible
 from caveat.evaluators.columnar.spans import Span
 from caveat.evaluators.columnar.spans import known as is_known
 from caveat.evaluators.columnar.truths import Truths, alone, plain
+from caveat.facts.catalog import CLOSED_LISTS
 from caveat.facts.choices import CHILDBEARING, LASTS
 
 LISTS = ("orders", "conditions", "allergies", "observations")
@@ -125,7 +125,9 @@ def known(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths | None:
 
     fact, rows = leaf.fact, frame.rows
     if fact in LISTS:
-        held = valid(facts.batch.column(fact))[rows]
+        held = facts.listed(fact)[rows]
+    elif fact in CLOSED_LISTS:
+        held = (facts.listed(CLOSED_LISTS[fact]) & (facts.completeness(CLOSED_LISTS[fact]) == 0))[rows]
     elif fact == "sex":
         held = facts.word("sex", ("male", "female"))[rows] >= 0
     elif fact == "context.care_setting":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from caveat.compile.nodes import AllergyLeaf, ConditionLeaf, KnownLeaf
-from caveat.evaluators.columnar.arrays import joined
+from caveat.evaluators.columnar.arrays import distinct, field, joined, valid
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
 
@@ -66,49 +66,64 @@ def answer(leaf: ConditionLeaf, facts: Facts, rows: Any, orders: Any) -> Truths:
         recent = _on_or_after(noted, limit, limit)
         truth = np.minimum(truth, recent)
         lacks = lacks | (recent == 1)
-    count = len(rows)
+    best, mask = _without(leaf, facts, rows)
     subject, entry = joined(conditions.rows[at], rows)
-    held, lacking = truth[entry], lacks[entry].astype(np.int64)
-    if orders is not None:
-        start = facts.orders.start.at(orders[subject])
-        one = noted.at(entry)
-        after = _on_or_after(one, start.first, start.last)
-        lacking |= (after == 1) & start.known
-        after = np.where(start.known, after, 1)
-        lacking |= np.where(~start.known, 2, 0)
-        held = np.minimum(held, after)
-    maybe = member[entry] == 1
-    held = np.where(maybe & (held != 0), 1, held)
-    lacking = np.where(maybe, 1, lacking)
-    best = np.zeros(count, np.int8)
-    np.maximum.at(best, subject, held.astype(np.int8))
-    mask = np.zeros(count, np.int64)
-    open_ = held == 1
-    np.bitwise_or.at(mask, subject[open_], lacking[open_])
-    mask[best != 1] = 0
-    return _with_gaps(leaf, facts, rows, best, mask, name)
+    if len(subject):
+        held, lacking = truth[entry], lacks[entry].astype(np.int8)
+        if orders is not None:
+            start = facts.orders.start.at(orders[subject])
+            one = noted.at(entry)
+            after = _on_or_after(one, start.first, start.last)
+            lacking |= (after == 1) & start.known
+            after = np.where(start.known, after, 1)
+            lacking |= np.where(start.known, 0, 2).astype(np.int8)
+            held = np.minimum(held, after)
+        maybe = member[entry] == 1
+        held = np.where(maybe & (held != 0), 1, held)
+        lacking = np.where(maybe, 1, lacking)
+        _tell(leaf, facts, rows, best, mask, subject, held, lacking)
+    return Truths(best, best, (name, "start", "conditions"), mask)
 
 
-def _with_gaps(leaf: ConditionLeaf, facts: Facts, rows: Any, best: Any, mask: Any, name: str) -> Truths:
-    """What the list itself leaves open: not there, not complete, entries that are not recognised."""
+def _tell(
+    leaf: ConditionLeaf, facts: Facts, rows: Any, best: Any, mask: Any, subject: Any, held: Any, lacking: Any
+) -> None:
+    """Put what the entries of some subjects say in the place of what holds without any."""
     import numpy as np
 
-    names = (name, "start", "conditions")
-    listed = facts.listed("conditions")[rows]
-    complete = facts.completeness("conditions")[rows]
-    found = best != 0
-    gap = ~listed | ((best == 0) & (complete == 2))
-    truth = np.where(gap, 1, best).astype(np.int8)
-    if leaf.negated:
-        if "unrecognised conditions" not in facts.memo:
+    # the best entry of each, and what those lack that leave it open
+    said = held != 0
+    subject, held, lacking = subject[said], held[said], lacking[said]
+    met = distinct(subject)
+    place = np.searchsorted(met, subject)
+    truth, lacks = np.zeros(len(met), np.int8), np.zeros(len(met), np.int8)
+    np.maximum.at(truth, place, held.astype(np.int8))
+    open_ = held == 1
+    np.bitwise_or.at(lacks, place[open_], lacking[open_].astype(np.int8))
+    lacks[truth != 1] = 0
+    unlisted = ~facts.listed("conditions")[rows[met]]
+    best[met] = np.where(unlisted, 1, 2 - truth if leaf.negated else truth)
+    mask[met] = np.where(unlisted, 4, lacks)
+
+
+def _without(leaf: ConditionLeaf, facts: Facts, rows: Any) -> tuple[Any, Any]:
+    """The truth for patients without any entry that is meant, and what is missing where it is UNKNOWN.
+
+    What leaves it open is the list: not there, not complete, or with entries that are not recognised.
+    """
+    import numpy as np
+
+    key = ("no condition", leaf.negated)
+    if key not in facts.memo:
+        complete = facts.completeness("conditions")
+        gap = ~facts.listed("conditions") | (complete == 2)
+        if leaf.negated:
             doubtful = np.zeros(facts.count, np.bool_)
             doubtful[facts.conditions.rows[facts.conditions.unrecognised]] = True
-            facts.memo["unrecognised conditions"] = doubtful
-        unsure = (truth == 0) & (facts.memo["unrecognised conditions"][rows] | (~found & (complete != 0)))
-        truth = np.where(unsure, 1, 2 - truth).astype(np.int8)
-        gap = gap | unsure
-    mask = np.where(gap, 4, mask)
-    return Truths(truth, truth, names, mask)
+            gap |= doubtful | (complete != 0)
+        facts.memo[key] = np.where(gap, 1, 2 if leaf.negated else 0).astype(np.int8)
+    truth = facts.memo[key][rows]
+    return truth, np.where(truth == 1, 4, 0).astype(np.int8)
 
 
 def _on_or_after(noted: Any, first: Any, last: Any) -> Any:
@@ -123,14 +138,12 @@ def allergy(leaf: AllergyLeaf, facts: Facts, frame: Frame) -> Truths:
     """A property of the judged allergy; without an allergy list, UNKNOWN."""
     import numpy as np
 
-    from caveat.evaluators.columnar.arrays import field, lists, words
-
     at = frame.allergy
     if at is None:
         return undecided(frame.count)
     if leaf.prop in ("reaction", "only_reaction"):
         # what is recorded is matched one record at a time; nothing recorded is UNKNOWN
-        said = np.append(lists(field(facts.allergies.items, "reactions")).lengths > 0, False)[at]
+        said = facts.allergies.reacting[at]
         beside = np.where(at < 0, 2, 1)
         return alone(np.ones(frame.count, np.int8), said, "allergy reaction", "allergies", lacking=beside)
     if leaf.prop in ("taken_since", "to_ingredient"):
@@ -141,7 +154,7 @@ def allergy(leaf: AllergyLeaf, facts: Facts, frame: Frame) -> Truths:
         # a course that has ended is looked at one record at a time; without any, nothing was taken since
         return alone(np.where(at < 0, 1, 2 - yes), _after_a_course(facts, frame), "allergies")
     prop = "clinical_status" if leaf.prop == "status" else leaf.prop
-    found = words(field(facts.allergies.items, prop))
+    found = facts.allergies.words(prop)
     table = []
     for text in found.texts():
         if leaf.prop == "status":
@@ -164,18 +177,13 @@ def _to_what_is_ordered(facts: Facts, frame: Frame) -> Any:
     """Which allergies are to an ingredient of the judged order."""
     import numpy as np
 
-    allergies, orders = facts.allergies, facts.orders
+    allergies = facts.allergies
     found = np.zeros(frame.count, np.bool_)
     places = np.flatnonzero((frame.allergy >= 0) & (frame.first >= 0))
-    products = orders.products.codes[frame.first[places]].tolist()
-    concepts = allergies.concepts.codes[frame.allergy[places]].tolist() if len(places) else []
-    views, known = orders.products.views, {}
-    for place, key in zip(places.tolist(), zip(products, concepts, strict=True), strict=True):
-        if key not in known:
-            resolution = allergies.resolutions[key[1]]
-            held = () if resolution is None else resolution.ingredients
-            known[key] = not set(held).isdisjoint(views[key[0]].ingredients)
-        found[place] = known[key]
+    if len(places):
+        which, names = facts.orders.ingredients(frame.first[places])
+        concepts = allergies.concepts.codes[frame.allergy[places]]
+        found[places[which[allergies.ingredients.holding(concepts[which], names)]]] = True
     return found
 
 
@@ -183,33 +191,44 @@ def _after_a_course(facts: Facts, frame: Frame) -> Any:
     """Which judged orders come after an ended one, not stopped, that shares an ingredient with them."""
     import numpy as np
 
-    orders = facts.orders
-    ended = np.flatnonzero(orders.ended & ~orders.is_one_of(orders.status, ("stopped",)))
     found = np.zeros(frame.count, np.bool_)
     places = np.flatnonzero((frame.allergy >= 0) & (frame.first >= 0))
-    lows = np.searchsorted(orders.rows[ended], frame.rows[places], "left").tolist()
-    highs = np.searchsorted(orders.rows[ended], frame.rows[places], "right").tolist()
-    codes, views = orders.products.codes, orders.products.views
-    for place, low, high in zip(places.tolist(), lows, highs, strict=True):
-        if low < high:
-            own = set(views[codes[frame.first[place]]].ingredients)
-            others = codes[ended[low:high]].tolist()
-            found[place] = any(not own.isdisjoint(views[code].ingredients) for code in others)
+    taken = _taken(facts)
+    if len(places) and len(taken):
+        which, keys = _held(facts, frame.first[places])
+        at = np.minimum(np.searchsorted(taken, keys), len(taken) - 1)
+        found[places[which[taken[at] == keys]]] = True
     return found
+
+
+def _taken(facts: Facts) -> Any:
+    """What patients took in orders that ended and were not stopped: patient and ingredient as one number."""
+    import numpy as np
+
+    if "taken" not in facts.memo:
+        orders = facts.orders
+        facts.memo["taken"] = distinct(_held(facts, np.flatnonzero(orders.ended & ~orders.stopped))[1])
+    return facts.memo["taken"]
+
+
+def _held(facts: Facts, orders: Any) -> tuple[Any, Any]:
+    """What some orders hold, patient and ingredient as one number; with it the place of the order."""
+    import numpy as np
+
+    which, names = facts.orders.ingredients(orders)
+    return which, facts.orders.rows[orders[which]] * np.int64(len(facts.known.catalogue.names)) + names
 
 
 def known_of_allergy(leaf: KnownLeaf, facts: Facts, frame: Frame) -> Truths:
     """A property of the judged allergy is recorded; nothing is where the allergy list is not known."""
     import numpy as np
 
-    from caveat.evaluators.columnar.arrays import field, lists, valid
-
     at = frame.allergy
     if at is None:
         return undecided(frame.count)
     prop = leaf.fact.removeprefix("allergy.")
-    items = facts.allergies.items
+    allergies = facts.allergies
     said = prop == "reaction"
-    held = lists(field(items, "reactions")).lengths > 0 if said else valid(field(items, prop))
-    found = plain(np.where(np.append(held, False)[at], 2, 0))
+    held = allergies.reacting if said else np.append(valid(field(allergies.items, prop)), False)
+    found = plain(np.where(held[at], 2, 0))
     return found.negated() if leaf.negated else found

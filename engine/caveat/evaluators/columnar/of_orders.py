@@ -250,7 +250,7 @@ def _lasting(prop: str, facts: Facts, at: Any) -> tuple[Any, Any]:
         high = np.maximum(0, facts.as_of - when.first).astype(np.float64)
         known = when.known
         if prop == "since_start":
-            proposed = ~known & orders.is_one_of(orders.status, ("proposed",))[at]
+            proposed = ~known & orders.proposed[at]
             low[proposed] = high[proposed] = 0.0
             known = known | proposed
     low[~known] = high[~known] = np.nan

@@ -9,7 +9,7 @@ from caveat.evaluators.columnar.arrays import valid
 from caveat.evaluators.columnar.derived import derived
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.measured import Values
-from caveat.evaluators.columnar.of_orders import SECONDS, latest_number
+from caveat.evaluators.columnar.of_orders import SECONDS
 from caveat.evaluators.columnar.ranges import compare, compare_span
 from caveat.evaluators.columnar.said import lived
 from caveat.evaluators.columnar.truths import Truths, alone, plain, undecided
@@ -83,14 +83,20 @@ def _latest(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:
     import numpy as np
 
     found = facts.observations.latest(leaf.fact)
-    low, high, _ = latest_number(facts, leaf.fact, leaf.within)
-    truth, close = compare(low[rows], high[rows], leaf.target)
+    state = found.state[rows]
+    unknown = state != 1
+    if leaf.within is not None:
+        unknown |= found.recorded[rows] & (found.when.first[rows] < facts.as_of - leaf.within)
+    low, high = np.where(unknown, np.nan, found.low[rows]), np.where(unknown, np.nan, found.high[rows])
+    truth, close = compare(low, high, leaf.target)
     # what is not one number, or lies at a limit, is told exactly
-    odd = np.flatnonzero((close | ~found.plain[rows]) & ~np.isnan(low[rows]))
-    for place in odd.tolist():
-        interval = facts.observations.exactly(leaf.fact, int(rows[place]))
-        truth[place] = 1 if interval is None else inside(interval, leaf.target)
-    return alone(truth, (found.state == 3)[rows], leaf.fact)
+    odd = np.flatnonzero((close | ~found.plain[rows]) & ~np.isnan(low))
+    if len(odd):
+        each = facts.observations.exact(leaf.fact, rows[odd])
+        distinct = {id(one): one for one in each}
+        told = {key: 1 if one is None else int(inside(one, leaf.target)) for key, one in distinct.items()}
+        truth[odd] = [told[id(one)] for one in each]
+    return alone(truth, state == 3, leaf.fact)
 
 
 def _extreme(leaf: NumberLeaf, facts: Facts, rows: Any) -> Truths:

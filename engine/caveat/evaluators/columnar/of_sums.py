@@ -11,7 +11,7 @@ from caveat.compile.nodes import CountLeaf, SumLeaf
 from caveat.evaluators.columnar.arrays import distinct
 from caveat.evaluators.columnar.facts import Facts, Frame
 from caveat.evaluators.columnar.ranges import compare, compare_span
-from caveat.evaluators.columnar.truths import Names, Truths, alone, evaluate
+from caveat.evaluators.columnar.truths import Names, Truths, alone, decide
 from caveat.intervals import Interval, exactly, inside
 
 _ONE = exactly(1)
@@ -88,9 +88,11 @@ def _chosen(
         every = np.ones(len(at), np.bool_)
         return _Chosen(at, every, np.zeros(len(at), np.int64), (), ~every)
     frame, names = Frame(facts.orders.rows[at], at), Names()
-    found = evaluate(leaf.where, lambda one: leaf_truths(one, facts, frame), names)
+    found = decide(leaf.where, lambda one, places: leaf_truths(one, facts, frame, places), None, len(at))
     hard = found.low != found.high
-    lacking = np.broadcast_to(found.lacking, (len(at),))
+    open_ = np.flatnonzero(found.open())
+    lacking = np.zeros(len(at), np.int64)
+    lacking[open_] = found.lacking(open_, names)
     if len(names.bits) > MOST_NAMES:
         hard = hard | (found.low == 1)
         lacking = np.zeros(len(at), np.int64)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 REMOVED = ("entered-in-error", "cancelled")
 ENDED = ("completed", "stopped", "cancelled")
+PROPOSED, STOPPED = ("proposed",), ("stopped",)
+STATUSES = (REMOVED, ENDED, PROPOSED, STOPPED)
 Written = tuple[tuple[str, str, str], ...]
 """Codes as plain words: system, code and display of each."""
 CARRIED_OUT = ("administration", "dispense")
@@ -43,6 +45,7 @@ class Orders:
         self.catalogue = catalogue
         self.as_of = as_of
         self.selection = selection
+        self._words: dict[str, Words] = {}
 
     @property
     def rows(self) -> Ints:
@@ -50,14 +53,19 @@ class Orders:
         return self.lists.rows
 
     def words(self, name: str) -> Words:
-        """A text field."""
-        return words(field(self.items, name))
+        """A text field, its codes found once."""
+        found = self._words.get(name)
+        if found is None:
+            found = self._words[name] = words(field(self.items, name))
+        return found
 
     def is_one_of(self, found: Words, wanted: tuple[str, ...]) -> Bools:
         """Which entries are one of the words; null is not."""
         import numpy as np
 
         table = np.array([text in wanted for text in found.texts()], np.bool_)
+        if not table.any():
+            return np.zeros(len(found.codes), np.bool_)
         held: Bools = table[found.codes]
         return held
 
@@ -77,19 +85,45 @@ class Orders:
         return days(field(self.items, "stop"))
 
     @cached_property
+    def stopped(self) -> Bools:
+        """Orders recorded as stopped."""
+        return self._marked(STOPPED)
+
+    @cached_property
     def carried_out(self) -> Bools:
         """Administrations and dispenses."""
         return self.is_one_of(self.words("origin"), CARRIED_OUT)
 
     @cached_property
+    def _marks(self) -> Any:
+        """What the status of each order says, as bits: see `_marked`."""
+        import numpy as np
+
+        table = [
+            sum(1 << bit for bit, words in enumerate(STATUSES) if text in words)
+            for text in self.status.texts()
+        ]
+        return np.array(table, np.int8)[self.status.codes]
+
+    def _marked(self, words: tuple[str, ...]) -> Bools:
+        """Orders whose status is one of some words, which are among `STATUSES`."""
+        found: Bools = (self._marks & (1 << STATUSES.index(words))) != 0
+        return found
+
+    @cached_property
     def removed(self) -> Bools:
         """Orders that never counted."""
-        return self.is_one_of(self.status, REMOVED)
+        return self._marked(REMOVED)
 
     @cached_property
     def closed(self) -> Bools:
         """Orders whose status says that they are over."""
-        return self.is_one_of(self.status, ENDED)
+        return self._marked(ENDED)
+
+    @cached_property
+    def proposed(self) -> Bools:
+        """Orders that are only proposed."""
+        return self._marked(PROPOSED)
 
     @cached_property
     def over(self) -> Bools:
@@ -139,7 +173,7 @@ class Orders:
     def ended(self) -> Bools:
         """`caveat.facts.identify.has_ended` of each order that is not current."""
         found: Bools = ~self.current & ~self.removed & (self.closed | self.over)
-        return found & ~self.is_one_of(self.status, ("proposed",))
+        return found & ~self.proposed
 
     def _undated(self, places: Any) -> Bools:
         """Orders that are over at a time that is not recorded."""
@@ -149,11 +183,12 @@ class Orders:
         return found
 
     def overlap(self, one: Any, other: Any) -> Any:
-        """`caveat.facts.identify.overlap` of pairs of orders, as truths."""
+        """`caveat.facts.identify.overlap` of pairs of current orders, as truths."""
         import numpy as np
 
-        vague = self._undated(one) | self._undated(other)
-        found = np.where(vague, 1, 2).astype(np.int8)
+        found = np.full(len(one), 2, np.int8)
+        if self._vague:
+            found[self._undated(one) | self._undated(other)] = 1
         for left, right in ((one, other), (other, one)):
             # only an order that is known to stop can miss another
             at = np.flatnonzero(self.stop.known[left])
@@ -233,6 +268,26 @@ class Orders:
             more = times[odd] > step
             names[begin[more] + step] = products.held[low[odd[more]] + step]
         return which, names
+
+    @cached_property
+    def mixed(self) -> Bools:
+        """Orders of products of several ingredients."""
+        found: Bools = self.products.several[self.products.codes]
+        return found
+
+    @cached_property
+    def _vague(self) -> bool:
+        """Whether any current order may be over at a time that is not recorded."""
+        return bool((self.closed & self.current).any())
+
+    @cached_property
+    def held(self) -> tuple[Longs, Ints]:
+        """Every current order with every ingredient it holds, in order."""
+        import numpy as np
+
+        at = np.flatnonzero(self.current)
+        which, names = self.ingredients(at)
+        return at[which], names
 
     def share(self, one: Any, other: Any) -> Bools:
         """Whether two orders of each pair have an ingredient in common."""

@@ -68,6 +68,7 @@ class PairTable:
             ones.append(np.repeat(first, len(second)))
             others.append(np.tile(second, len(first)))
             each.append(np.full(len(first) * len(second), index, np.int32))
+        self.all_plain = all(self.plain[index] for index, _ in rules)
         nothing = np.zeros(0, np.int32)
         a = np.concatenate(ones) if ones else nothing
         b = np.concatenate(others) if others else nothing
@@ -91,6 +92,7 @@ class PairTable:
         self.rule, self.swapped = rule_of, swapped
         cells, starts = np.unique(keys, return_index=True)
         self.starts = np.append(starts, len(keys))
+        self.several = np.diff(self.starts) > 1
         self.cell = np.zeros(max(self.width * self.width, 1), np.int32)
         self.cell[cells] = np.arange(1, len(cells) + 1, dtype=np.int32)
         # most pairs meet no rule: that is looked up where more of it fits into the cache
@@ -118,13 +120,16 @@ class PairTable:
         kept = np.flatnonzero((one != other) & (overlaps > 0))
         if len(kept) < len(one):
             cell, one, other, overlaps = cell[kept], one[kept], other[kept], overlaps[kept]
-        low = self.starts[cell]
-        times = self.starts[cell + 1] - low
-        step = np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, times)
-        at = np.repeat(low, times) + step
+        at = self.starts[cell]
+        more = np.flatnonzero(self.several[cell])
+        if len(more):
+            # of a cell with several rules all but the first stand after the others
+            times = self.starts[cell[more] + 1] - at[more] - 1
+            which = np.repeat(more, times)
+            step = np.arange(1, len(which) + 1) - np.repeat(np.cumsum(times) - times, times)
+            at = np.concatenate([at, at[which] + step])
+            one, other, overlaps = (np.concatenate([part, part[which]]) for part in (one, other, overlaps))
         rule, swapped = self.rule[at], self.swapped[at]
-        if len(rule) > len(one):
-            one, other, overlaps = (np.repeat(part, times) for part in (one, other, overlaps))
         found = Hits(rule, np.where(swapped, other, one), np.where(swapped, one, other), overlaps)
         return self._once(found, orders)
 
@@ -132,15 +137,10 @@ class PairTable:
         """Current orders with an ingredient of any pair rule, once for each such ingredient."""
         import numpy as np
 
-        at = np.flatnonzero(
-            orders.current & orders.products.holding(self.place[:-1] >= 0)[orders.products.codes]
-        )
-        which, names = orders.ingredients(at)
+        at, names = orders.held
         places = self.place[names]
-        if len(which) > len(at) or (places < 0).any():
-            kept = np.flatnonzero(places >= 0)
-            return at[which[kept]], places[kept]
-        return at, places
+        kept = np.flatnonzero(places >= 0)
+        return at[kept], places[kept]
 
     def _once(self, found: Hits, orders: Orders) -> Hits:
         """Each rule once a pair of orders and way round; a plain rule once whichever way round it fits.
@@ -149,11 +149,10 @@ class PairTable:
         """
         import numpy as np
 
-        several, codes = orders.products.several, orders.products.codes
-        many = several[codes[found.first]] | several[codes[found.second]]
-        if not many.any():
+        if not orders.products.several.any():
             return found
-        some = found.at(np.flatnonzero(many))
+        many = np.flatnonzero(orders.mixed[found.first] | orders.mixed[found.second])
+        some = found.at(many)
         low, high = np.minimum(some.first, some.second), np.maximum(some.first, some.second)
         # a plain rule says the same both ways: the way that comes first in the record is kept
         backward = np.where(self.plain[some.rule], 0, some.first != low)
@@ -166,7 +165,11 @@ class PairTable:
             & (high[a] == high[b])
             & (backward[a] == backward[b])
         )
-        return found.at(np.concatenate([np.flatnonzero(~many), np.flatnonzero(many)[order[~same]]]))
+        if not same.any():
+            return found
+        kept = np.ones(len(found.rule), np.bool_)
+        kept[many[order[same]]] = False
+        return found.at(np.flatnonzero(kept))
 
     def _met(self, rows: Any, places: Any) -> Iterator[tuple[Any, Any, Any]]:
         """Every two entries of a patient that meet in the table: the earlier, the later, the cell.
@@ -179,7 +182,8 @@ class PairTable:
             return
         starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
         lengths = np.diff(np.append(starts, len(rows)))
-        kind = np.int32 if self.width**2 < 1 << 31 else np.int64
+        # numpy looks up by numbers of the machine's own size without turning them into such first
+        kind = np.int64
         for length in np.unique(lengths).tolist():
             if length < 2:
                 continue

@@ -6,9 +6,9 @@ from caveat.compile.program import CompiledRule
 from caveat.compile.ruleset import Ruleset
 from caveat.evaluators.columnar.emit import Labels
 from caveat.evaluators.columnar.facts import Known
-from caveat.evaluators.columnar.found import Superseding
 from caveat.evaluators.columnar.pairs import PairTable
 from caveat.evaluators.columnar.sharing import Sharing
+from caveat.evaluators.columnar.superseding import Superseding
 
 
 class Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from caveat.evaluators.columnar.arrays import combined, field, lists, words
+from caveat.evaluators.columnar.arrays import Words, combined, field, lists, words
 from caveat.evaluators.columnar.days import Days, days
 from caveat.evaluators.columnar.orders import Coded, Written, codes_of
 from caveat.facts.allergies import is_assertion_of_none
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from caveat.evaluators.columnar.arrays import Bools, Ints
+    from caveat.evaluators.columnar.catalogue import Catalogue
 
 ACTIVE = ("active", "recurrence", "relapse")
 OVER = ("inactive", "remission", "resolved")
@@ -65,8 +66,9 @@ class Listed:
     def __init__(self, column: pa.ListArray) -> None:
         self.lists = lists(column)
         self.items: Any = self.lists.items
+        self._words: dict[str, Words] = {}
         self._coded = Coded(field(self.items, "codes"))
-        self._text = words(field(self.items, "text"))
+        self._text = self.words("text")
         self.concepts = combined(
             self.lists.count, (self._coded.codes, self._coded.width), (self._text.codes, self._text.width)
         )
@@ -75,6 +77,13 @@ class Listed:
     def rows(self) -> Ints:
         """The patient of each entry."""
         return self.lists.rows
+
+    def words(self, name: str) -> Words:
+        """A text field, its codes found once."""
+        found = self._words.get(name)
+        if found is None:
+            found = self._words[name] = words(field(self.items, name))
+        return found
 
     @cached_property
     def keys(self) -> list[Named]:
@@ -93,7 +102,7 @@ class Listed:
         """Entries that say that it is not so."""
         import numpy as np
 
-        found = words(field(self.items, "verification"))
+        found = self.words("verification")
         table = np.array([text in REFUTED for text in found.texts()], np.bool_)
         held: Bools = table[found.codes]
         return held
@@ -152,7 +161,7 @@ class Conditions(Listed):
         """Whether each is active, as a truth."""
         import numpy as np
 
-        status = words(field(self.items, "clinical_status"))
+        status = self.words("clinical_status")
         table = [TRUE if t in ACTIVE else FALSE if t in OVER else UNKNOWN for t in status.texts()]
         found = np.array(table, np.int8)[status.codes]
         abatement = days(field(self.items, "abatement"))
@@ -168,7 +177,7 @@ class Conditions(Listed):
         """Entries that are not confirmed."""
         import numpy as np
 
-        found = words(field(self.items, "verification"))
+        found = self.words("verification")
         table = np.array([text in UNSURE for text in found.texts()], np.bool_)
         held: Bools = table[found.codes]
         return held
@@ -224,12 +233,64 @@ class Conditions(Listed):
         return at, table[self.concepts.codes[at]]
 
 
+class Allergens:
+    """The ingredients that distinct allergens stand for, by their numbers in the catalogue."""
+
+    def __init__(self, each: list[tuple[str, ...]], catalogue: Catalogue) -> None:
+        import numpy as np
+
+        sets: dict[frozenset[str], int] = {}
+        self._set = np.array([sets.setdefault(frozenset(names), len(sets)) for names in each], np.int32)
+        self._held: Any = np.array([catalogue.among(names) for names in sets], np.bool_)
+        some: Any = self._held.any(1) if len(each) else np.zeros(0, np.bool_)
+        self.known: Bools = some[self._set]
+
+    def holding(self, allergens: Any, names: Any) -> Bools:
+        """Whether each of some allergens stands for an ingredient."""
+        import numpy as np
+
+        if not len(self._set):
+            return np.zeros(0, np.bool_)
+        found: Bools = self._held[self._set[allergens], names]
+        return found
+
+    def to_any(self, ingredients: Bools) -> Bools:
+        """Which allergens stand for any of some ingredients."""
+        some: Any = self._held[:, ingredients].any(1)
+        found: Bools = some[self._set]
+        return found
+
+
 class Allergies(Listed):
     """The allergies of a batch; see `caveat.facts.allergies`."""
 
-    def __init__(self, column: pa.ListArray, concepts: Concepts) -> None:
+    def __init__(self, column: pa.ListArray, concepts: Concepts, catalogue: Catalogue) -> None:
         super().__init__(column)
         self._concepts = concepts
+        self._catalogue = catalogue
+
+    @cached_property
+    def reacting(self) -> Bools:
+        """Entries with a recorded reaction, and that there is none of place -1."""
+        import numpy as np
+
+        found: Bools = np.append(lists(field(self.items, "reactions")).lengths > 0, False)
+        return found
+
+    @cached_property
+    def ingredients(self) -> Allergens:
+        """The ingredients that each distinct allergen stands for."""
+        return Allergens(
+            [() if one is None else one.ingredients for one in self.resolutions], self._catalogue
+        )
+
+    def to_any(self, ingredients: Bools) -> Any:
+        """The entries, not refuted, whose allergen stands for any of some ingredients, in order."""
+        import numpy as np
+
+        if not self.lists.count:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(self.ingredients.to_any(ingredients)[self.concepts.codes] & ~self.refuted)
 
     @cached_property
     def resolutions(self) -> list[Resolution | None]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from caveat.evaluators.columnar import Screened, emit
 from caveat.evaluators.columnar.alone import judged_alone
 from caveat.evaluators.columnar.facts import Facts, Frame
-from caveat.evaluators.columnar.found import Found, Words, blank, in_order, joined, of_ruling, once_a_pair
+from caveat.evaluators.columnar.found import in_order
 from caveat.evaluators.columnar.frames import Frames
 from caveat.evaluators.columnar.judging import CANNOT_ASSESS, FIRES, judge
 from caveat.evaluators.columnar.pairs import Hits
+from caveat.evaluators.columnar.parts import Part, Words, of_ruling, once_a_pair
 from caveat.evaluators.columnar.plan import Plan
 from caveat.evaluators.columnar.whole import Whole
 from caveat.facts.identify import Selection
@@ -18,7 +20,7 @@ from caveat.facts.identify import Selection
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from caveat.evaluators.columnar.arrays import Bools
+    from caveat.evaluators.columnar.arrays import Bools, Lists
 
 
 def screened(
@@ -32,19 +34,16 @@ def screened(
     words = Words()
     whole = Whole(facts, plan.covered)
     hits = plan.sharing.applied(plan.pairs.hits(facts.orders), facts)
-    parts = [_plain_pairs(hits, plan, facts)]
-    parts.append(_without_orders(facts, plan, words))
+    parts = [_plain_pairs(hits, plan, facts), _without_orders(facts, plan, words)]
     parts += _candidates(hits, plan, facts, words, whole.hard)
-    found = joined(parts)
     if because:
-        whole.hard[found.row] = True
+        for part in parts:
+            whole.hard[part.row] = True
     alone = np.flatnonzero(whole.hard)
     if len(alone):
-        found = joined([found, judged_alone(alone, facts, plan, words, whole)])
-    starts = facts.orders.lists.starts
-    found = in_order(found, starts, whole.hard)
-    found = once_a_pair(found, plan.labels.pairs & ~_padded(plan.pairs.plain, len(plan.labels.pairs)))
-    found = plan.superseding.applied(found)
+        parts = [part.but(whole.hard[part.row]) for part in parts]
+        parts.append(judged_alone(alone, facts, plan, words, whole))
+    found = plan.superseding.applied(in_order(parts, facts, plan.labels.count + 1, words))
     result = Screened(
         emit.findings(found, facts, plan.labels, words, because=because),
         emit.patients(found, facts, plan.labels, whole),
@@ -55,51 +54,37 @@ def screened(
     return result
 
 
-def _padded(flags: Any, count: int) -> Any:
-    import numpy as np
-
-    found = np.zeros(count, np.bool_)
-    found[: len(flags)] = flags
-    return found
-
-
-def _plain_pairs(hits: Hits, plan: Plan, facts: Facts) -> Found:
+def _plain_pairs(hits: Hits, plan: Plan, facts: Facts) -> Part:
     """Pairs that fire on the meeting alone, or are open because the dates do not say."""
     import numpy as np
 
-    some = hits.at(np.flatnonzero(plan.pairs.plain[hits.rule])) if len(hits.rule) else hits
-    orders = facts.orders
-    found = blank(orders.rows[some.first], some.rule, FIRES)
-    names = {name: getattr(found, name) for name in Found.__dataclass_fields__}
-    status = np.where(some.overlaps == 1, CANNOT_ASSESS, FIRES).astype(np.int8)
-    missing = np.where(some.overlaps == 1, OVERLAP, 0).astype(np.int32)
-    return Found(
-        **{
-            **names,
-            "first": some.first.astype(np.int32),
-            "second": some.second.astype(np.int32),
-            "status": status,
-            "missing": missing,
-        }
-    )
+    if len(hits.rule) and not plan.pairs.all_plain:
+        hits = hits.at(np.flatnonzero(plan.pairs.plain[hits.rule]))
+    rows = facts.orders.rows[hits.first]
+    doubtful = hits.overlaps == 1
+    if not doubtful.any():
+        return Part(rows, hits.rule, hits.first, hits.second)
+    status = np.where(doubtful, CANNOT_ASSESS, FIRES).astype(np.int8)
+    return Part(rows, hits.rule, hits.first, hits.second, status=status, note=np.where(doubtful, OVERLAP, 0))
 
 
 MOST_TAKEN = 0.3
 """The share of patients up to which those that rules can concern are judged apart from the others."""
 OVERLAP, ORDERS = 1, 2
-"""Places of the two lists of missing facts that every batch has."""
+"""Places of the two notes that every batch has."""
 
 
-def _without_orders(facts: Facts, plan: Plan, words: Words) -> Found:
+def _without_orders(facts: Facts, plan: Plan, words: Words) -> Part:
     """A patient without a list of medicines is never clear."""
     import numpy as np
 
-    assert words.number(("overlap",)) == OVERLAP
-    assert words.number(("orders",)) == ORDERS
-    return blank(np.flatnonzero(~facts.listed("orders")), plan.labels.count, CANNOT_ASSESS, ORDERS)
+    assert words.noted(("overlap",)) == OVERLAP
+    assert words.noted(("orders",)) == ORDERS
+    rows = np.flatnonzero(~facts.listed("orders"))
+    return Part(rows, plan.labels.count, status=CANNOT_ASSESS, note=ORDERS)
 
 
-def _candidates(hits: Hits, plan: Plan, facts: Facts, words: Words, hard: Bools) -> list[Found]:
+def _candidates(hits: Hits, plan: Plan, facts: Facts, words: Words, hard: Bools) -> list[Part]:
     """The rules that ask for more than the meeting of two orders, on the patients they can concern."""
     import numpy as np
     import pyarrow as pa
@@ -129,8 +114,8 @@ def _candidates(hits: Hits, plan: Plan, facts: Facts, words: Words, hard: Bools)
     part = (
         facts if whole else Facts(facts.batch.take(pa.array(rows)), plan.known, facts.as_of, facts.selection)
     )
-    numbers = np.full(facts.count, -1, np.int64)
-    numbers[rows] = np.arange(len(rows))
+    numbers = np.full(facts.count, -1, np.int32)
+    numbers[rows] = np.arange(len(rows), dtype=np.int32)
     found = _judged(rich, plan, facts, part, numbers, rows, words, hard)
     if whole:
         return found
@@ -148,7 +133,7 @@ def _judged(
     rows: Any,
     words: Words,
     hard: Bools,
-) -> list[Found]:
+) -> list[Part]:
     import numpy as np
 
     frames = Frames(part)
@@ -160,36 +145,44 @@ def _judged(
             hard[rows[alone]] = True
             found.append(of_ruling(ruling, words))
     orders, own = facts.orders, part.orders
-    kept = numbers[orders.rows[rich.first]] >= 0
-    rich = rich.at(np.flatnonzero(kept))
+    whose = orders.rows[rich.first]
+    row = numbers[whose]
+    if (row < 0).any():
+        kept = np.flatnonzero(row >= 0)
+        rich, row, whose = rich.at(kept), row[kept], whose[kept]
     if not len(rich.rule):
         return found
-    order = np.argsort(rich.rule, kind="stable")
-    rich = rich.at(order)
-    bounds = np.flatnonzero(np.append(True, rich.rule[1:] != rich.rule[:-1])) if len(order) else order
+    # by rule, and within it in the order of the record
+    order = np.lexsort((rich.first, rich.rule))
+    rich, row, whose = rich.at(order), row[order], whose[order]
+    first, second = rich.first, rich.second
+    if part is not facts:
+        shift = own.lists.starts[row] - orders.lists.starts[whose]
+        first, second = first + shift, second + shift
+    bounds = np.flatnonzero(np.append(True, rich.rule[1:] != rich.rule[:-1]))
     for low, high in zip(bounds.tolist(), [*bounds[1:].tolist(), len(order)], strict=True):
         index = int(rich.rule[low])
-        row = numbers[orders.rows[rich.first[low:high]]]
-        shift = own.lists.starts[row] - orders.lists.starts[rows[row]]
-        first, second = rich.first[low:high] + shift, rich.second[low:high] + shift
-        frame = Frame(row.astype(np.int32), first, second, None, rich.overlaps[low:high])
+        frame = Frame(row[low:high], first[low:high], second[low:high], None, rich.overlaps[low:high])
         ruling, alone = judge(index, plan.rules.program.rules[index], part, frame)
         hard[rows[alone]] = True
-        found.append(of_ruling(ruling, words))
+        found.append(once_a_pair(of_ruling(ruling, words)))
     return found
 
 
-def _returned(found: Found, facts: Facts, part: Facts, rows: Any) -> Found:
+def _returned(found: Part, facts: Facts, part: Facts, rows: Any) -> Part:
     """Findings on a part of a batch, as findings on the batch."""
     import numpy as np
 
     row = rows[found.row]
-    shift = facts.orders.lists.starts[row] - part.orders.lists.starts[found.row]
-    names = {name: getattr(found, name) for name in Found.__dataclass_fields__}
-    names["row"] = row.astype(np.int32)
-    names["first"] = np.where(found.first < 0, -1, found.first + shift).astype(np.int32)
-    names["second"] = np.where(found.second < 0, -1, found.second + shift).astype(np.int32)
-    if (found.allergy >= 0).any():
-        moved = facts.allergies.lists.starts[row] - part.allergies.lists.starts[found.row]
-        names["allergy"] = np.where(found.allergy < 0, -1, found.allergy + moved).astype(np.int32)
-    return Found(**names)
+
+    def moved(places: Any, lists: Lists, own: Lists) -> Any:
+        shift = lists.starts[row] - own.starts[found.row]
+        return places if isinstance(places, int) else np.where(places < 0, -1, places + shift)
+
+    first, second = (
+        moved(places, facts.orders.lists, part.orders.lists) for places in (found.first, found.second)
+    )
+    allergy = found.allergy
+    if not isinstance(allergy, int):
+        allergy = moved(allergy, facts.allergies.lists, part.allergies.lists)
+    return replace(found, row=row, first=first, second=second, allergy=allergy)

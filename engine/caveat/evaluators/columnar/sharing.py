@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from caveat.compile.program import CompiledRule
+from caveat.evaluators.columnar.arrays import distinct
 from caveat.evaluators.columnar.facts import Facts
 from caveat.evaluators.columnar.of_sums import counted
 from caveat.evaluators.columnar.orders import Orders
@@ -63,34 +64,63 @@ class Sharing:
         if not self.scopes:
             return []
         orders = facts.orders
-        at = np.flatnonzero(counted(facts))
-        which, names = orders.ingredients(at)
-        at = at[which]
-        rows = orders.rows[at]
-        order = np.lexsort((at, names, rows))
-        at, names, rows = at[order], names[order], rows[order]
+        one, other, names = _twice(facts)
         found = []
         for index, members, but in self.scopes:
-            fits = np.isin(names, members, invert=but)
-            some, name, row = at[fits], names[fits], rows[fits]
-            pairs = []
-            step = 1
-            while step < len(some):
-                same = np.flatnonzero((name[step:] == name[:-step]) & (row[step:] == row[:-step]))
-                if not len(same):
-                    break
-                pairs.append((some[same], some[same + step]))
-                step += 1
-            if not pairs:
+            meant = np.zeros(len(facts.known.catalogue.names), np.bool_)
+            meant[members] = True
+            some = meant[names] != but
+            first, second = one[some], other[some]
+            if not len(first):
                 continue
-            both = np.concatenate([np.stack(pair, 1) for pair in pairs])
-            both = np.unique(np.concatenate([both, both[:, ::-1]]), axis=0)
-            one, other = both[:, 0], both[:, 1]
-            overlaps = orders.overlap(one, other)
+            size = len(orders.rows)
+            both = np.concatenate([first * size + second, second * size + first])
+            first, second = np.divmod(distinct(both), size)
+            overlaps = orders.overlap(first, second)
             met = np.flatnonzero(overlaps > 0)
             rule = np.full(len(met), index, np.int32)
-            found.append(Hits(rule, one[met], other[met], overlaps[met]))
+            found.append(Hits(rule, first[met], second[met], overlaps[met]))
         return found
+
+
+def _twice(facts: Facts) -> tuple[Any, Any, Any]:
+    """Every two counted orders of a patient that hold one ingredient, and that ingredient."""
+    import numpy as np
+
+    orders = facts.orders
+    at, names = orders.held
+    if counted(facts) is not orders.current:
+        kept = np.flatnonzero(counted(facts)[at])
+        at, names = at[kept], names[kept]
+    size, width = len(orders.rows) + 1, len(facts.known.catalogue.names)
+    groups = orders.rows[at] * np.int64(width) + names
+    if facts.count * width * size < 1 << 63:
+        ordered = np.sort(groups * size + at)
+        # only what is there twice is looked at again
+        groups, at = np.divmod(ordered[_again(ordered // size)], size)
+    else:
+        order = np.lexsort((at, groups))
+        kept = order[_again(groups[order])]
+        groups, at = groups[kept], at[kept]
+    pairs = [(at[:0], at[:0], groups[:0])]
+    for step in range(1, len(at)):
+        same = np.flatnonzero(groups[step:] == groups[:-step])
+        if not len(same):
+            break
+        pairs.append((at[same], at[same + step], groups[same] % width))
+    one, other, names = (np.concatenate([pair[k] for pair in pairs]) for k in range(3))
+    return one, other, names
+
+
+def _again(groups: Any) -> Any:
+    """Which entries have a neighbour of the same group; `groups` is in order."""
+    import numpy as np
+
+    found = np.zeros(len(groups), np.bool_)
+    same = groups[1:] == groups[:-1]
+    found[1:] |= same
+    found[:-1] |= same
+    return found
 
 
 def _joined(parts: list[Hits]) -> Hits:

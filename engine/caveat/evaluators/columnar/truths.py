@@ -7,10 +7,28 @@ same; what does is judged one record at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from caveat.compile.nodes import All, AnyOf, AtLeast, Leaf, Node
+from caveat.compile.nodes import (
+    All,
+    AllergyLeaf,
+    Always,
+    AnyOf,
+    AtLeast,
+    ChoiceLeaf,
+    ConditionLeaf,
+    CountLeaf,
+    DoseMultipleLeaf,
+    IndicationLeaf,
+    KnownLeaf,
+    Leaf,
+    Node,
+    NumberLeaf,
+    OrderIsLeaf,
+    OrderNumberLeaf,
+    SumLeaf,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,15 +90,6 @@ def undecided(count: int) -> Truths:
     return Truths(np.zeros(count, np.int8), np.full(count, 2, np.int8))
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A node for every subject; `lacking` are bits of the rule's own list of names."""
-
-    low: Any
-    high: Any
-    lacking: Any
-
-
 class Names:
     """The facts that a rule can miss, each with its bit."""
 
@@ -115,50 +124,146 @@ class Names:
         return tuple(sorted(name for name, bit in self.bits.items() if mask >> min(bit, MOST_NAMES) & 1))
 
 
-def evaluate(node: Node, ask: Callable[[Leaf], Truths], names: Names) -> Judged:
-    """The truths of a tree; `ask` gives those of a leaf."""
-    import numpy as np
+@dataclass(slots=True)
+class Decided:
+    """The truths of a node for some subjects, with what they come from.
 
-    if isinstance(node, (All, AnyOf, AtLeast)):
-        parts = [evaluate(part, ask, names) for part in node.parts]
-        if len(parts) == 1 and not isinstance(node, AtLeast):
-            return parts[0]
-        low, high = _joined(node, parts)
-        lacking: Any = 0
-        for part in parts:
-            lacking = lacking | part.lacking
-        open_ = (low == 1) & (high == 1)
-        if all(part.low is part.high for part in parts):
-            high = low
-        else:
-            # what is missing must be told too, so every part of an open node has to be decided
-            unsure = np.zeros(len(low), np.bool_)
-            for part in parts:
-                if part.low is not part.high:
-                    unsure |= part.low != part.high
-            unsure &= open_
-            low, high = np.where(unsure, 0, low).astype(np.int8), np.where(unsure, 2, high).astype(np.int8)
-        return Judged(low, high, np.where(open_, lacking, 0))
-    found = ask(node)
-    mask = names.remapped(found.names, found.lacking)
-    return Judged(found.low, found.high, np.where((found.low == 1) & (found.high == 1), mask, 0))
+    `truths` are those of a leaf; `parts` those of the parts of a node, each with the places it was
+    asked for (None for all).
+    """
+
+    low: Any
+    high: Any
+    truths: Truths | None = None
+    parts: list[tuple[Decided, Any]] = field(default_factory=list)
+
+    def open(self, among: Any = None) -> Any:
+        """Which of some places (all of them) are UNKNOWN."""
+        if among is None:
+            return (self.low == 1) & (self.high == 1)
+        return (self.low[among] == 1) & (self.high[among] == 1)
+
+    def lacking(self, at: Any, names: Names) -> Any:
+        """What is missing for those of its subjects at some places, which are UNKNOWN: bits of `names`."""
+        import numpy as np
+
+        if self.truths is not None:
+            found = self.truths
+            each = found.lacking
+            mask = names.remapped(found.names, each if isinstance(each, int) else each[at])
+            return np.broadcast_to(np.int64(mask), len(at)) if isinstance(mask, int) else mask
+        masks = np.zeros(len(at), np.int64)
+        for part, asked in self.parts:
+            places = at if asked is None else np.searchsorted(asked, at)
+            some = np.flatnonzero(part.open(places))
+            if len(some):
+                masks[some] |= part.lacking(places[some], names)
+        return masks
 
 
-def _joined(node: All | AnyOf | AtLeast, parts: list[Judged]) -> tuple[Any, Any]:
-    import numpy as np
+FIRST_ASKED: dict[type, int] = {
+    Always: 0,
+    OrderIsLeaf: 1,
+    ConditionLeaf: 2,
+    ChoiceLeaf: 3,
+    AllergyLeaf: 3,
+    KnownLeaf: 4,
+    IndicationLeaf: 5,
+    NumberLeaf: 5,
+    CountLeaf: 6,
+    OrderNumberLeaf: 7,
+    DoseMultipleLeaf: 7,
+    SumLeaf: 8,
+}
+"""What is asked sooner, because it costs less or settles more; others are asked last."""
 
+
+def decide(node: Node, ask: Callable[[Leaf, Any], Truths], places: Any, count: int) -> Decided:
+    """The truths of a tree for `count` subjects, those at `places` (None for all).
+
+    `ask` gives the truths of a leaf for the subjects at some places, or for all. A part is asked only
+    for subjects that the parts before it have not settled.
+    """
     if isinstance(node, AtLeast):
-        low, high = [p.low for p in parts], [p.high for p in parts]
-        return _at_least(node.count, low, node.each), _at_least(node.count, high, node.each)
-    join = np.minimum if isinstance(node, All) else np.maximum
-    low, high = parts[0].low, parts[0].high
-    for part in parts[1:]:
-        low = join(low, part.low)
-        high = join(high, part.high)
-    return low, high
+        return _at_least(node, [decide(part, ask, places, count) for part in node.parts])
+    if not isinstance(node, (All, AnyOf)):
+        found = ask(node, places)
+        return Decided(found.low, found.high, found)
+    parts = sorted(node.parts, key=_cost)
+    first = decide(parts[0], ask, places, count)
+    return first if len(parts) == 1 else _joined(node, first, parts[1:], ask, places)
 
 
-def _at_least(count: int, truths: list[Any], each: tuple[int, ...]) -> Any:
+def _cost(node: Node) -> int:
+    if isinstance(node, (All, AnyOf, AtLeast)):
+        return max(_cost(part) for part in node.parts)
+    return FIRST_ASKED.get(type(node), 9)
+
+
+def _joined(
+    node: All | AnyOf, first: Decided, parts: list[Node], ask: Callable[[Leaf, Any], Truths], places: Any
+) -> Decided:
+    import numpy as np
+
+    both = isinstance(node, All)
+    join = np.minimum if both else np.maximum
+    low, high = first.low, first.high
+    unsure = None if low is high else low != high
+    found = Decided(low, high, None, [(first, None)])
+    asked: Any = None
+    for part in parts:
+        left = high > 0 if both else low < 2
+        some = np.flatnonzero(left if asked is None else left[asked])
+        if not len(some):
+            break
+        if len(some) < len(left if asked is None else asked):
+            asked = some if asked is None else asked[some]
+        at = places if asked is None else asked if places is None else places[asked]
+        each = decide(part, ask, at, len(some))
+        found.parts.append((each, asked))
+        decided = low is high and each.low is each.high
+        top = None if decided else _put(high, asked, each.high, join)
+        low = _put(low, asked, each.low, join)
+        high = low if top is None else top
+        if each.low is not each.high:
+            unsure = np.zeros(len(low), np.bool_) if unsure is None else unsure
+            unsure = _put(unsure, asked, each.low != each.high, np.logical_or)
+    found.low, found.high = _settled(low, high, unsure)
+    return found
+
+
+def _put(values: Any, places: Any, others: Any, join: Any) -> Any:
+    """The values joined with others at some places (None for all)."""
+    if places is None:
+        return join(values, others)
+    found = values.copy()
+    found[places] = join(values[places], others)
+    return found
+
+
+def _settled(low: Any, high: Any, unsure: Any) -> tuple[Any, Any]:
+    """What is missing must be told too, so every part of an UNKNOWN node has to be decided."""
+    import numpy as np
+
+    if unsure is None:
+        return low, low if low is high else high
+    unsure = unsure & (low == 1) & (high == 1)
+    return np.where(unsure, 0, low).astype(np.int8), np.where(unsure, 2, high).astype(np.int8)
+
+
+def _at_least(node: AtLeast, parts: list[Decided]) -> Decided:
+    low = _counted(node.count, [part.low for part in parts], node.each)
+    high, unsure = low, None
+    for part in parts:
+        if part.low is not part.high:
+            differs = part.low != part.high
+            unsure = differs if unsure is None else unsure | differs
+    if unsure is not None:
+        high = _counted(node.count, [part.high for part in parts], node.each)
+    return Decided(*_settled(low, high, unsure), None, [(part, None) for part in parts])
+
+
+def _counted(count: int, truths: list[Any], each: tuple[int, ...]) -> Any:
     import numpy as np
 
     worth = list(zip(truths, each, strict=True))

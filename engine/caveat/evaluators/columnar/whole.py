@@ -95,14 +95,16 @@ class Whole:
         """Current orders with an ingredient that no rule is about, a patient; and orders by ingredient."""
         import numpy as np
 
-        orders, products = self.facts.orders, self.facts.orders.products
-        catalogue = self.facts.known.catalogue
+        orders, catalogue = self.facts.orders, self.facts.known.catalogue
         lone = ~catalogue.among(covered)
-        at = np.flatnonzero(self._of_products(products.holding(lone)) & orders.current)
-        _, held = orders.ingredients(at)
-        totals = np.bincount(held[lone[held]], minlength=len(lone))
+        at, held = orders.held
+        some = np.flatnonzero(lone[held])
+        at, held = at[some], held[some]
+        # an order of several such ingredients is one order
+        rows = orders.rows[at if len(at) < 2 else at[np.append(True, at[1:] != at[:-1])]]
+        totals = np.bincount(held, minlength=len(lone))
         by_name = {catalogue.names[place]: int(totals[place]) for place in np.flatnonzero(totals).tolist()}
-        return np.bincount(orders.rows[at], minlength=self.facts.count), by_name
+        return np.bincount(rows, minlength=self.facts.count), by_name
 
     def _orders(self) -> None:
         """Orders not recognised: current or lately ended ones are named, older ones noted."""
