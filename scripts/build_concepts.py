@@ -281,7 +281,10 @@ def _is_whole(found: Reading) -> bool:
 
 
 def _value_set_codes(data: Path, problems: list[str]) -> list[Row]:
-    """Members of each value set in SNOMED CT, and reviewed non-members, by review/snomed.yaml."""
+    """Members of each value set in SNOMED CT, and reviewed non-members, by review/snomed.yaml.
+
+    A member of one set that holds a word of another, and is neither in it nor reviewed and out, may be in it.
+    """
     import yaml
 
     gps = []
@@ -295,6 +298,7 @@ def _value_set_codes(data: Path, problems: list[str]) -> list[Row]:
     overlay = yaml.safe_load((CONCEPTS / "review" / "snomed.yaml").read_text("utf-8"))
     never_tags = set(overlay["never_tags"])
     rows: list[Row] = []
+    left: list[Row] = []
     for spec in overlay["sets"]:
         tags = set(spec.get("tags") or ("disorder", "finding", "situation"))
         include, exclude, keep = (_any(spec.get(field)) for field in ("include", "exclude", "keep"))
@@ -308,11 +312,15 @@ def _value_set_codes(data: Path, problems: list[str]) -> list[Row]:
                 rows.append((spec["id"], code, display, "no", "snomed-gps-2020"))
             elif taken and not exclude(low):
                 rows.append((spec["id"], code, display, "yes", "snomed-gps-2020"))
+            else:
+                left.append((spec["id"], code, display, "may", "snomed-gps-2020"))
         for field, member in (("add", "yes"), ("remove", "no")):
             for c in spec.get(field) or ():
                 rows.append((spec["id"], c["code"], c["display"], member, c["source"]))
         if spec["id"] != "hiccups" and not any(r[0] == spec["id"] and r[3] == "yes" for r in rows):
             problems.append(f"review/snomed.yaml: {spec['id']} finds no code")
+    members = {code for _, code, _, member, _ in rows if member == "yes"}
+    rows = [row for row in left if row[1] in members] + rows
     return sorted({(r[0], r[1]): r for r in rows}.values(), key=lambda r: (r[0], int(r[1])))
 
 

@@ -229,9 +229,15 @@ C037 = [
     ),
 ]
 ON_FALLS = one("{condition: {in: [falls, epilepsy], status: ever}}")
+WITHIN = (
+    "- {{id: void, title: Void, kind: sign, words: [void]}}\n"
+    "- {{id: hole, title: Hole, kind: sign, icd10cm: [R11], within: [{}]}}\n"
+)
 C038 = [
     ("no code", 1, ON_FALLS, concepts("- {id: void, title: Void, kind: sign, words: [void]}\n")),
     ("one code", 0, ON_FALLS, concepts("- {id: void, title: Void, kind: sign, icd10cm: [R11]}\n")),
+    ("codes of a set within it", 0, ON_FALLS, concepts(WITHIN.format("void"))),
+    ("within one without code", 1, ON_FALLS, concepts(WITHIN.format("epilepsy"))),
 ]
 C039 = [
     ("nobody asks", 1, ON_FALLS, concepts("- {id: void, title: Void, kind: sign, icd10cm: [R11]}\n")),
@@ -242,6 +248,8 @@ C039 = [
         concepts("- {id: none, title: None, kind: assertion, icd10cm: [R11]}\n"),
     ),
     ("asked", 0, ON_FALLS),
+    ("within one that is asked", 1, ON_FALLS, concepts(WITHIN.format("falls"))),
+    ("within one that is not", 2, ON_FALLS, concepts(WITHIN.format("void"))),
     ("as an indication", 0, one("{order: {indication: [falls, epilepsy]}}")),
     (
         "as a reaction",

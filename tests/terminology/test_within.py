@@ -1,4 +1,4 @@
-"""Value sets within wider ones, texts that leave a set open, and labels that would hide a condition from a set."""
+"""Value sets within wider ones, texts that leave a set open, and labels that would hide a condition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LUNGS = """\
   icd10cm: [J98]
   except: [J98.0]
   words: [lung]
-- {id: copd, title: COPD, kind: disease, within: [lung], icd10cm: [J44.1], labels: [coad], words: [obstructive]}
+- {id: copd, title: COPD, kind: disease, within: [lung], icd10cm: [J44.1], labels: [coad]}
 - {id: severe, title: Severe COPD, kind: disease, within: [copd], icd10cm: [J44.19], words: [gold 4]}
 - {id: block, title: Complete block, kind: disease, icd10cm: [I44.2], may_be: [heart block], words: [block]}
 - {id: conduction, title: Conduction disorder, kind: disease, icd10cm: [I44], labels: [heart block]}
@@ -32,6 +32,8 @@ CODES = (
     "value_set\tcode\tdisplay\tmember\tsource\n"
     "severe\t1111111\tSevere COPD (disorder)\tyes\ttest\n"
     "lung\t2222222\tCOPD pass (finding)\tno\ttest\n"
+    "wheeze\t3333333\tWheeze of the lung (finding)\tyes\ttest\n"
+    "copd\t3333333\tWheeze of the lung (finding)\tmay\ttest\n"
 )
 
 
@@ -87,6 +89,18 @@ def test_a_text_may_be_left_open_though_it_is_a_label_of_another_set(small: Term
     assert matched(small, text="conduction disorder") == ConditionMatch(sets("conduction"), sets(), True)
 
 
+def test_a_member_of_one_set_may_be_in_another(small: Terminology) -> None:
+    assert matched(small, snomed="3333333") == ConditionMatch(sets("wheeze"), sets("copd", "lung"), True)
+    assert small.value_set("copd").may_be_snomed == ("3333333",)
+
+
+def test_a_code_that_is_neither_a_member_nor_none_nor_open_is_refused(tmp_path: Path) -> None:
+    codes = CODES + "copd\t4444444\tCOPD\tYes\ttest\n"
+    with pytest.raises(TerminologyError) as error:
+        load_terminology(folder(tmp_path, codes=codes))
+    assert str(error.value) == "value_set_codes.tsv:6: member is 'Yes'; yes, no and may are known"
+
+
 def test_the_cached_form_keeps_what_lies_within(small: Terminology) -> None:
     assert small.tables.within == {"copd": ["lung"], "severe": ["copd", "lung"]}
     assert from_json(to_json(small)).tables == small.tables
@@ -113,8 +127,8 @@ def test_the_digest_follows_what_lies_within(small: Terminology, tmp_path: Path)
         (
             "within: [lung]",
             "within: [lung, severe]",
-            "value_sets.yaml:9: copd lies within severe lies within copd: a circle. Take out the within of the "
-            "wider one; sets that hold the same are one set",
+            "value_sets.yaml:9: copd lies within severe lies within copd: a circle. Take out the within of "
+            "the wider one; sets that hold the same are one set",
         ),
         (
             "within: [copd]",
@@ -130,14 +144,14 @@ def test_the_digest_follows_what_lies_within(small: Terminology, tmp_path: Path)
         (
             "within: [lung]",
             "withn: [lung]",
-            "value_sets.yaml: copd has the field withn, which is none. The fields are id, title, kind, within, "
-            "icd10cm, except, labels, may_be, words",
+            "value_sets.yaml: copd has the field withn, which is none. The fields are id, title, kind, "
+            "within, icd10cm, except, labels, may_be, words",
         ),
         (
             "icd10cm: [J44.1]",
             "icd10cm: [J98.01]",
-            "value_sets.yaml:8: J98.0 is in copd, which lies within lung, and lung takes it out under except. "
-            "Put it under except of copd too, or take out the within",
+            "value_sets.yaml:8: J98.0 is in copd, which lies within lung, and lung takes it out under "
+            "except. Put it under except of copd too, or take out the within",
         ),
     ],
 )
@@ -184,7 +198,7 @@ def reviewed(concepts: Path) -> list[tuple[str, str]]:
 def test_no_label_hides_a_condition_from_a_set_that_its_words_speak_of(
     terminology: Terminology, concepts_dir: Path
 ) -> None:
-    """A new label of one set that speaks of another: put it there too, under within or may_be, or review it."""
+    """A label that speaks of another set: put it there too, by within or may_be, or review it."""
     apart = reviewed(concepts_dir)
     assert len(set(apart)) == len(apart)
     found = hidden(terminology)
@@ -209,6 +223,39 @@ def test_every_text_that_may_be_in_a_set_is_no_label_of_it(terminology: Terminol
             found = terminology.condition_sets(None, text)
             assert i in found.possible, (i, text)
             assert found.sets, (i, text)
+
+
+def test_no_member_hides_a_condition_from_a_set_that_its_display_speaks_of(
+    terminology: Terminology, concepts_dir: Path
+) -> None:
+    """A SNOMED CT code is a member, reviewed and out, or open, in every set that its words speak of."""
+    lines = (concepts_dir / "value_set_codes.tsv").read_text("utf-8").splitlines()[1:]
+    cells = [line.split("\t") for line in lines]
+    known = {(value_set, code) for value_set, code, *_ in cells}
+    silent = set()
+    for _, code, display, member, _ in cells:
+        if member == "yes":
+            match = terminology.condition_sets(Code("snomed", code, display))
+            name = display.rpartition(" (")[0] if display.endswith(")") else display
+            for value_set in terminology._possible((name,)) - match.sets - match.possible:
+                if (value_set, code) not in known and value_set != "other-frequent-condition":
+                    silent.add((value_set, code, display))
+    assert silent == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "value_set"),
+    [
+        ("307534009", "pregnancy"),
+        ("237627000", "pregnancy"),
+        ("443502000", "ischaemic-heart-disease"),
+        ("185086009", "copd"),
+        ("76571007", "cardiovascular-collapse"),
+        ("230706003", "arterial-disease"),
+    ],
+)
+def test_a_code_is_in_each_set_that_it_names(terminology: Terminology, code: str, value_set: str) -> None:
+    assert value_set in terminology.condition_sets(Code("snomed", code)).sets
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class Tables:
     and `class_names` are `system|code` or the key of a spelling, of `labels` the kind and the key of a label.
     `starts`, `class_starts` and `phrases` give the words of the longest name, class name and word that is no
     substance by their first word, where it is more than one. `within` gives every wider set of a value set,
-    `may_be` the sets that the key of a text leaves open.
+    `may_be` the sets that the key of a text or a SNOMED CT code (`snomed|code`) leaves open.
     """
 
     digest: str = ""
@@ -154,8 +154,7 @@ class Terminology:
         """The value set; KeyError when there is none."""
         v = self.tables.value_sets[id]
         title, kind = v["about"]
-        lists = ("icd10cm", "excluded", "snomed", "not_snomed", "labels", "words", "within", "may_be")
-        return ValueSet(id, title, kind, *(tuple(v[name]) for name in lists))
+        return ValueSet(id, title, kind, **{name: tuple(cell) for name, cell in v.items() if name != "about"})
 
     def observation(self, id: str) -> ObservationConcept:
         """The observation concept; KeyError when there is none."""
@@ -268,7 +267,7 @@ class Terminology:
             bare = code.code.strip()
             sets = set(_bars(t.snomed.get(bare, "")))
             if sets:
-                return self._match(sets, (), True)
+                return self._match(sets, _bars(t.may_be.get(f"snomed|{bare}", "")), True)
             reviewed = frozenset(_bars(t.not_snomed.get(bare, "")))
             return self._match(worded, self._possible(texts), bool(texts or reviewed), reviewed)
         open_sets = {s for x in texts for s in _bars(t.may_be.get(key(x), ""))}

@@ -74,11 +74,16 @@ def build_tables(
                 "words": list(v.words),
                 "within": list(v.within),
                 "may_be": list(v.may_be),
+                "may_be_snomed": list(v.may_be_snomed),
             }
             for v in value_sets
         },
         within=wider_sets(value_sets),
-        may_be=_invert((key(text), v.id) for v in value_sets for text in v.may_be),
+        may_be=_invert(
+            (k, v.id)
+            for v in value_sets
+            for k in (*map(key, v.may_be), *(f"snomed|{c}" for c in v.may_be_snomed))
+        ),
         observations={o.id: _observation(o) for o in observations},
         routes={r.id: [r.title, "\t".join(r.codes), "\t".join(r.spellings)] for r in routes},
         forms={f.id: [f.title, f.route, "\t".join(f.codes), "\t".join(f.spellings)] for f in forms},

@@ -52,7 +52,8 @@ class ValueSet:
     `words` (one or several that must all be there) make an uncoded text, or a SNOMED CT code outside the
     enumeration, possibly one of these, unless the code is in `not_snomed`: reviewed, and not a member.
     `within` names wider value sets: whatever is in this one, or may be, is in them too, or may be. A text of
-    `may_be` leaves it open whether it is one of these, even where it is the exact label of another value set.
+    `may_be` and a code of `may_be_snomed` leave it open whether it is one of these, even where the text is
+    the exact label, or the code a member, of another value set.
     """
 
     id: str
@@ -66,6 +67,7 @@ class ValueSet:
     words: tuple[str, ...] = ()
     within: tuple[str, ...] = ()
     may_be: tuple[str, ...] = ()
+    may_be_snomed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,11 @@ def _indexed(folder: Path) -> Tables:
     from caveat.terminology.index import build_tables
 
     codes: dict[tuple[str, str], list[str]] = {}
-    for _, (value_set, code, _, member, _) in rows(folder, "value_set_codes.tsv", 5):
+    for line, (value_set, code, _, member, _) in rows(folder, "value_set_codes.tsv", 5):
+        if member not in ("yes", "no", "may"):
+            raise TerminologyError(
+                f"value_set_codes.tsv:{line}: member is {member!r}; yes, no and may are known"
+            )
         codes.setdefault((value_set, member), []).append(code)
     members: dict[str, dict[str, str]] = {}
     for _, (group, ingredient, source) in rows(folder, "class_members.tsv", 3):
@@ -145,6 +149,7 @@ def _indexed(folder: Path) -> Tables:
                 words=_texts(v, "words"),
                 within=_texts(v, "within"),
                 may_be=_texts(v, "may_be"),
+                may_be_snomed=tuple(codes.pop((v["id"], "may"), ())),
             )
             for v in _value_sets(folder)
         ],
