@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from caveat.evaluators.columnar.arrays import Words, combined, field, lists, words
 from caveat.evaluators.columnar.days import Days, days
 from caveat.evaluators.columnar.orders import Coded, Written, codes_of
-from caveat.facts.allergies import is_assertion_of_none
+from caveat.facts.allergies import is_assertion_of_none, reactions_told
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Allergy
 from caveat.facts.patient import Patient
@@ -271,10 +271,14 @@ class Allergies(Listed):
 
     @cached_property
     def reacting(self) -> Bools:
-        """Entries with a recorded reaction, and that there is none of place -1."""
+        """Entries with a reaction, recorded or told in their text, and that there is none of place -1."""
         import numpy as np
 
-        found: Bools = np.append(lists(field(self.items, "reactions")).lengths > 0, False)
+        terminology = self._concepts.terminology
+        texts = self._text.texts()
+        told: Any = np.array([bool(reactions_told(terminology, text)) for text in texts], np.bool_)
+        recorded = lists(field(self.items, "reactions")).lengths > 0
+        found: Bools = np.append(recorded | told[self._text.codes], False)
         return found
 
     @cached_property
