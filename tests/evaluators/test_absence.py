@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from caveat.compile.nodes import ChoiceLeaf, CountLeaf, Leaf, SumLeaf
+from caveat.compile.nodes import ChoiceLeaf, CountLeaf, KnownLeaf, Leaf, SumLeaf
 from caveat.evaluators.closures import Closures
 from caveat.evaluators.leaves import judge
 from caveat.evaluators.subjects import PATIENT
 from caveat.intervals import Interval, exactly
-from caveat.truth import FALSE, TRUE, UNKNOWN, Truth
+from caveat.truth import FALSE, TRUE, UNKNOWN, Truth, negate
 from strategies import patients
 
 NONE = Interval(None, Fraction(0))
@@ -49,6 +49,27 @@ def test_some_of_a_class_is_absent_from_an_open_list(leaf: Leaf, complete: str, 
 def test_one_that_is_listed_is_there(leaf: Leaf, complete: str) -> None:
     orders = [{"id": "o", "text": "morphine", "status": "active"}]
     assert both(leaf, {"id": "p", "orders": orders, "complete": {"orders": complete}}) == TRUE
+
+
+@pytest.mark.parametrize("name", ["orders", "conditions", "allergies", "observations"])
+@pytest.mark.parametrize(
+    ("given", "complete", "listed", "closed"),
+    [
+        ([], "closed", TRUE, TRUE),
+        ([], "open", TRUE, FALSE),
+        ([], "unknown", TRUE, FALSE),
+        (None, "closed", FALSE, FALSE),
+        (None, "open", FALSE, FALSE),
+    ],
+)
+def test_a_rule_can_ask_whether_there_is_a_list_and_whether_it_is_closed(
+    name: str, given: list[Any] | None, complete: str, listed: Truth, closed: Truth
+) -> None:
+    """Nothing is said to be missing from a list that nobody gave, whatever is said of how complete it is."""
+    data = {"id": "p", name: given, "complete": {name: complete}}
+    assert both(KnownLeaf(name), data) == listed
+    assert both(KnownLeaf(f"all_{name}"), data) == closed
+    assert both(KnownLeaf(f"all_{name}", negated=True), data) == negate(closed)
 
 
 def test_a_recorded_pregnancy_is_not_denied_by_the_recorded_sex() -> None:

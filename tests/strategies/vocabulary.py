@@ -75,6 +75,9 @@ KNOWABLE: Final = (
     "orders",
     "conditions",
     "allergies",
+    "all_orders",
+    "all_conditions",
+    "all_allergies",
 )
 
 
