@@ -19,7 +19,7 @@ from caveat.evaluators.concluding import Found, Traced, by_reference, conclude, 
 from caveat.evaluators.groups import WRITTEN_AFTER, Group, ask_whole
 from caveat.evaluators.outcome import BARE, Outcome
 from caveat.evaluators.sheets import Entry, Hit, laid_out
-from caveat.evaluators.subjects import PATIENT, Subject, sharing, subjects
+from caveat.evaluators.subjects import PATIENT, Subject, of_orders, sharing, subjects
 from caveat.facts.allergies import allergy_views
 from caveat.facts.chart import Chart
 from caveat.facts.identify import OrderView, overlap
@@ -189,7 +189,8 @@ def _judge_group(
         by_reference(group.entries, chart, subject or Subject((view,) if view else ()), found)
         return
     if hits:
-        subject = subject or Subject((view,) if view else ())
+        if subject is None:
+            subject = of_orders((view,) if view else ())
         for entry, truth in hits:
             if entry.unless:
                 conclude(entry, chart, subject, truth, found)
@@ -237,8 +238,11 @@ def _judge_pair(entry: Entry, chart: Chart, one: OrderView, other: OrderView, fo
         by_reference((entry,), chart, Subject((one, other), None, together), found)
         return
     if truth != FALSE:
-        subject = Subject((one, other), None, together)
-        conclude(entry, chart, subject, min(truth, together), found)
+        subject = of_orders((one, other), together)
+        if entry.unless:
+            conclude(entry, chart, subject, min(truth, together), found)
+        else:
+            found.append((entry.index, Traced(entry.rule, subject, BARE[min(truth, together)], chart)))
 
 
 def _are_counted(chart: Chart, one: OrderView, other: OrderView) -> bool:
@@ -337,7 +341,10 @@ def _judge_patient(taken: list[tuple[int, About]], chart: Chart, found: Found) -
     for entry, truth in hits:
         if entry.index not in judged:
             judged.add(entry.index)
-            conclude(entry, chart, PATIENT, truth, found)
+            if entry.unless:
+                conclude(entry, chart, PATIENT, truth, found)
+            else:
+                found.append((entry.index, Traced(entry.rule, PATIENT, BARE[truth], chart)))
 
 
 _KEPT: dict[str, InprocessEvaluator] = {}

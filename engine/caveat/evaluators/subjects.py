@@ -38,6 +38,12 @@ class Subject(NamedTuple):
 
 
 PATIENT = Subject()
+_NEW = tuple.__new__
+
+
+def of_orders(orders: tuple[OrderView, ...], overlaps: Truth = TRUE) -> Subject:
+    """A subject without an allergy; made in half the time that the class's own constructor takes."""
+    return _NEW(Subject, (orders, None, overlaps, True))
 
 
 @lru_cache(maxsize=4096)

@@ -133,6 +133,8 @@ class _Writer:
         if scale.kept is not None:
             key = self.name(scale.kept)
             self.line(depth, f"{value} = memo[{key}] if {key} in memo else {call}")
+            if depth == 1:
+                self.read_first[id(scale)] = value  # all that follows comes after it
         elif self.used[id(scale)] > 1:
             self.firsts[value] = f"{value} = {call}"
             self.read_first[id(scale)] = value
