@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from caveat.authoring.clauses import clause
@@ -30,13 +30,17 @@ _FIXED = {
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Values that rules use: of each property of an order, and value sets."""
+    """Values that rules use: of each property of an order, and value sets.
+
+    `within` gives the wider sets of a value set: to drop it beside one of them changes nothing.
+    """
 
     values: tuple[tuple[str, str], ...]
     sets: tuple[str, ...]
+    within: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, leaves: Iterable[Leaf]) -> Vocabulary:
+    def of(cls, leaves: Iterable[Leaf], within: Mapping[str, Sequence[str]]) -> Vocabulary:
         """Everything that these clauses name."""
         values: set[tuple[str, str]] = set()
         sets: set[str] = set()
@@ -47,7 +51,14 @@ class Vocabulary:
                 sets |= set(leaf.sets)
             elif isinstance(leaf, nodes.AllergyLeaf) and "reaction" in leaf.prop:
                 values |= {(leaf.prop, value) for value in leaf.values}
-        return cls(tuple(sorted(values)), tuple(sorted(sets)))
+        return cls(tuple(sorted(values)), tuple(sorted(sets)), within)
+
+    def dropped(self, names: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Each value set that can be missed, with the others."""
+        for name in names:
+            kept = tuple(other for other in names if other != name)
+            if set(self.within.get(name, ())).isdisjoint(kept):
+                yield name, kept
 
     def others(self, prop: str, than: tuple[str, ...]) -> tuple[str, ...]:
         """Other values of a property."""
@@ -187,8 +198,7 @@ def _window(leaf: nodes.NumberLeaf | nodes.ConditionLeaf) -> Iterator[Change]:
 
 def _sets(leaf: nodes.ConditionLeaf | nodes.IndicationLeaf, words: Vocabulary) -> Iterator[Change]:
     if len(leaf.sets) > 1:
-        for name in leaf.sets:
-            kept = tuple(other for other in leaf.sets if other != name)
+        for name, kept in words.dropped(leaf.sets):
             yield f"drop-{name}", f"value set {name} dropped", replace(leaf, sets=kept)
     other = next((name for name in words.sets if name not in leaf.sets), None)
     if other is not None:
@@ -227,8 +237,7 @@ def _allergy(leaf: nodes.AllergyLeaf, words: Vocabulary) -> Iterator[Change]:
     for name in words.others(leaf.prop, leaf.values):
         yield f"value-{name}", f"{leaf.prop} became {name}", replace(leaf, values=(name,))
     if len(leaf.values) > 1:
-        for name in leaf.values:
-            kept = tuple(other for other in leaf.values if other != name)
+        for name, kept in words.dropped(leaf.values):
             yield f"drop-{name}", f"{leaf.prop} {name} dropped", replace(leaf, values=kept)
 
 

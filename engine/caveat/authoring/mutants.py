@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from caveat.authoring.clauses import clause
@@ -26,9 +26,11 @@ class Mutant:
     steps: Steps = ()
 
 
-def vocabulary(rules: tuple[CompiledRule, ...]) -> Vocabulary:
-    """The values that the rules use, to put in one another's place."""
-    return Vocabulary.of(leaf for rule in rules for leaf in rule.asked())
+def vocabulary(
+    rules: tuple[CompiledRule, ...], within: Mapping[str, Sequence[str]] | None = None
+) -> Vocabulary:
+    """The values that the rules use, to put in one another's place; `within` are the wider sets of each."""
+    return Vocabulary.of((leaf for rule in rules for leaf in rule.asked()), within or {})
 
 
 def mutants(rule: CompiledRule, words: Vocabulary) -> Iterator[Mutant]:

@@ -137,7 +137,7 @@ def run(root: str | FilePath, rules: Ruleset, only: str | Collection[str] | None
     texts = read_texts(root)
     placed = {item.rule.id: item for item in texts.rules}
     argued = _argued(root, problems)
-    words = _words(rules.program.rules)
+    words = _words(rules)
     found: list[RuleMutants] = []
     for rule in rules.program.rules:
         if only is not None and not (only in rule.id if isinstance(only, str) else rule.id in only):
@@ -170,12 +170,13 @@ def run(root: str | FilePath, rules: Ruleset, only: str | Collection[str] | None
     return MutationReport(tuple(found), tuple(problems.found))
 
 
-def _words(rules: tuple[CompiledRule, ...]) -> dict[str, Vocabulary]:
+def _words(rules: Ruleset) -> dict[str, Vocabulary]:
     """What each ruleset names: its rules are changed to values of their own kin, whatever lies beside it."""
     kin: dict[str, list[CompiledRule]] = {}
-    for rule in rules:
+    for rule in rules.program.rules:
         kin.setdefault(_ruleset(rule), []).append(rule)
-    return {name: vocabulary(tuple(its)) for name, its in kin.items()}
+    within = rules.terminology.tables.within
+    return {name: vocabulary(tuple(its), within) for name, its in kin.items()}
 
 
 def _ruleset(rule: CompiledRule) -> str:
