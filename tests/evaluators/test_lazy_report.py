@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caveat.compile.ruleset import Ruleset, load
+from caveat.evaluators import concluding
+from caveat.evaluators.reference import judge_rule
 from caveat.evaluators.screen import screen
 from caveat.findings.report import Report
 from caveat.findings.severity import Status
@@ -46,6 +48,24 @@ def test_whether_it_is_clear_does_not_depend_on_the_findings_being_made(seed: in
     assert "findings" not in vars(before)
     open_ones = [f for f in before.findings if f.status in (Status.FIRES, Status.CANNOT_ASSESS, Status.ERROR)]
     assert clear is before.is_clear is (not (open_ones or before.unrecognised or before.errors))
+
+
+def test_what_a_finding_rests_on_is_traced_only_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced: list[str] = []
+
+    def counted(rule: Any, *rest: Any) -> Any:
+        traced.append(rule.id)
+        return judge_rule(rule, *rest)
+
+    monkeypatch.setattr(concluding, "judge_rule", counted)
+    report = report_of(ON_BACLOFEN)
+    assert report.findings
+    assert report.cannot_assess
+    assert traced == []
+    first = report.cannot_assess[0]
+    assert first.missing
+    assert first.missing == report.cannot_assess[0].missing
+    assert traced == [first.rule.id]
 
 
 def test_a_record_without_a_list_of_medicines_is_not_clear() -> None:

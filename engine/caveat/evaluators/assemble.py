@@ -183,7 +183,7 @@ def _finding(outcome: Outcome, chart: Chart, rules: Ruleset, suppressed_by: str 
         subject.order_ids,
         subject.allergy_ids,
         orders[0].ingredients if alone else _drugs(rule.first, rule.second, orders),
-        outcome.details,
+        outcome.explained,
         suppressed_by,
         outcome.error,
         rules.tier(rule.id, rule.severity, open=status is Status.CANNOT_ASSESS),

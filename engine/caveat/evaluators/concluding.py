@@ -29,6 +29,11 @@ class Traced(Outcome):
         self._chart, self._found = chart, None
 
     @property
+    def explained(self) -> Explained:
+        """The outcome itself, whose parts are traced when one is asked for."""
+        return self
+
+    @property
     def details(self) -> Explained:  # type: ignore[override]
         """What the outcome rests on, as the reference evaluator finds it."""
         found = self._found

@@ -35,6 +35,11 @@ class Outcome(Detailed):
     error: str | None = None
 
     @property
+    def explained(self) -> Explained:
+        """The details, or what computes them when one is asked for."""
+        return self.details
+
+    @property
     def key(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
         """Rule, orders and allergy: what evaluators are compared by."""
         return self.rule.id, self.subject.order_ids, self.subject.allergy_ids
