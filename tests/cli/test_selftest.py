@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
+from caveat.authoring import selftest
 from caveat.authoring.selftest import Proof, prove, read_items, sanity
 from caveat.compile.ruleset import Ruleset, load
 from caveat.errors import RulesetError
@@ -273,3 +274,23 @@ def test_the_basic_promises_hold_and_can_fail(folder: Path, monkeypatch: pytest.
         "a medicine that no table knows is not shown as unrecognised",
         "a record without a list of medicines is clear",
     )
+
+
+def test_an_alert_that_the_reference_evaluator_does_not_give_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = load(folder, cache=False)
+    assert failures(rules) == {"renal": [], "sedatives": []}
+    monkeypatch.setattr(selftest, "build", lambda name, program: Silent())
+    found = failures(rules)
+    assert all(
+        "the evaluators differ: reference does not fire" in why for whys in found.values() for why in whys
+    )
+    assert [len(whys) > 0 for whys in found.values()] == [True, True]
+
+
+class Silent:
+    """An evaluator that concludes nothing."""
+
+    def outcomes(self, chart: object) -> list[object]:
+        return []
