@@ -101,8 +101,16 @@ def limit_text(limits: Sequence[Limit], chart: Chart, subject: Subject) -> str:
 
 def sums_of(when: Node) -> tuple[SumLeaf, ...]:
     """The different sums that a condition makes, whatever limits it holds them against."""
-    found = [leaf for leaf in leaves(when) if isinstance(leaf, SumLeaf)]
-    return tuple({(leaf.weights, leaf.times, leaf.where): leaf for leaf in found}.values())
+    kept: list[SumLeaf] = []
+    for leaf in leaves(when):
+        # compared, not hashed: that would go over every weight each time
+        if isinstance(leaf, SumLeaf) and not any(_same_sum(leaf, other) for other in kept):
+            kept.append(leaf)
+    return tuple(kept)
+
+
+def _same_sum(leaf: SumLeaf, other: SumLeaf) -> bool:
+    return (leaf.times, leaf.weights, leaf.where) == (other.times, other.weights, other.where)
 
 
 def total_text(when: Node, chart: Chart) -> str:

@@ -119,7 +119,8 @@ def added(
     leaf: nodes.SumLeaf, chart: Chart, judge: Judge
 ) -> tuple[Interval, list[tuple[Basis, ...]], list[tuple[Missing, ...]]]:
     """The sum from what it surely is to what it may be, what it rests on, and what is missing."""
-    weights = {name: weight.low or Fraction(0) for name, weight in leaf.weights}
+    taken = chart.places
+    weights = {name: weight.low or Fraction(0) for name, weight in leaf.weights if name in taken}
     low, high = Fraction(0), Fraction(0)
     open_high = chart.patient.complete.orders == "unknown"
     bases: list[tuple[Basis, ...]] = []

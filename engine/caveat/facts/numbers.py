@@ -126,6 +126,10 @@ def _stated_age(chart: Chart, unit: str) -> Measure:
 
 def years(chart: Chart) -> Measure:
     """Completed years as a plain number, not in seconds."""
+    return chart.once("completed years", lambda: _years(chart))
+
+
+def _years(chart: Chart) -> Measure:
     found = number(chart, "age", "a")
     if found.interval is None:
         return found
