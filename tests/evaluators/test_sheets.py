@@ -116,6 +116,70 @@ def test_rules_on_a_sheet_hold_as_the_reference_says(asked: list[Node], record: 
         assert shown(found) == shown(expected)
 
 
+@given(st.lists(limits(), min_size=1, max_size=6), records())
+def test_numbers_within_the_quiet_span_of_every_limit_cross_none(
+    asked: list[NumberLeaf | OrderNumberLeaf], record: dict[str, Any]
+) -> None:
+    """What is passed over because of its numbers alone is what the reference finds nothing for."""
+    program, patient = sealed(list(asked)), patients.patient(record)
+    evaluator, chart = InprocessEvaluator(program), patients.chart(patient)
+    expected = ReferenceEvaluator(program).outcomes(patients.chart(patient))
+    assert shown(evaluator.outcomes(chart)) == shown(expected)
+    rules = evaluator.about("baclofen")
+    assert rules is not None
+    if rules.quiet is not None and passed_over(rules.quiet, chart):
+        assert shown(expected) == []
+
+
+def passed_over(quiet: tuple[tuple[Any, float, float], ...], chart: Chart) -> bool:
+    read = [(reader(chart, chart.current[0]), low, high) for reader, low, high in quiet]
+    return all(value is not None and low < value < high for value, low, high in read)
+
+
+@pytest.mark.parametrize(
+    ("potassium", "passed"),
+    [
+        ("4.0", True),
+        ("3.5", False),
+        ("3.4", False),
+        ("5.5", False),
+        ("5.6", False),
+        ("<4", False),
+        (None, False),
+    ],
+)
+def test_a_number_at_a_limit_or_without_a_plain_value_is_asked(potassium: str | None, passed: bool) -> None:
+    factor = parse_unit("mmol/L").factor
+    low = NumberLeaf("potassium", Interval(None, Fraction(7, 2) * factor), "mmol/L", "")
+    high = NumberLeaf("potassium", Interval(Fraction(11, 2) * factor, None), "mmol/L", "")
+    evaluator = InprocessEvaluator(sealed([low, high]))
+    record: dict[str, Any] = {"id": "p", "orders": [{"id": "o1", "text": "baclofen", "status": "active"}]}
+    if potassium is not None:
+        value = f"{potassium} mmol/L"
+        record["observations"] = [{"concept": "potassium", "value": value, "at": "2026-01-10"}]
+    chart = patients.chart(patients.patient(record))
+    rules = evaluator.about("baclofen")
+    assert rules is not None
+    assert rules.quiet is not None
+    assert passed_over(rules.quiet, chart) is passed
+    assert (evaluator.outcomes(chart) == []) is passed
+
+
+def test_a_number_that_cannot_be_read_fails_its_rules_and_no_record() -> None:
+    evaluator = InprocessEvaluator(sealed([NumberLeaf("weight", Interval(Fraction(1), None), "kg", "")]))
+    chart = patients.chart(
+        patients.patient({"id": "p", "orders": [{"id": "o1", "text": "baclofen", "status": "active"}]})
+    )
+    rules = evaluator.about("baclofen")
+    assert rules is not None
+
+    def broken(chart: Chart, view: Any) -> float:
+        raise ZeroDivisionError
+
+    rules.quiet = ((broken, 0.0, 1.0),)
+    assert [outcome.status for outcome in evaluator.outcomes(chart)] == [Status.CANNOT_ASSESS]
+
+
 def test_only_the_limits_that_a_value_has_crossed_are_touched() -> None:
     """A thousand limits on one number: a value that crosses three touches three."""
     factor = parse_unit("mmol/L").factor

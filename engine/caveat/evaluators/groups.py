@@ -8,6 +8,7 @@ from typing import Any
 from caveat.compile.nodes import All, AnyOf, AtLeast, ConditionLeaf, Node
 from caveat.evaluators.closures import Closures
 from caveat.evaluators.closures_of_lists import touched
+from caveat.evaluators.closures_of_numbers import Read
 from caveat.evaluators.sheets import Entry, Hit, Sheet, laid_out
 from caveat.evaluators.written import Ask, written
 from caveat.facts.chart import Chart
@@ -15,6 +16,10 @@ from caveat.truth import TRUE
 
 WRITTEN_AFTER = 16
 """How often a group is asked before its sheet is written as a function, which takes a millisecond or so."""
+
+
+Quiet = tuple[tuple[Read, float, float], ...] | None
+"""Numbers with the span of each in which no rule of a group holds; None where numbers alone do not tell."""
 
 
 class Group:
@@ -58,6 +63,17 @@ class Group:
             self.by_set = self.by_set or {}
             for name in sets:
                 self.by_set.setdefault(name, []).append(entry)
+
+    def quiet(self) -> Quiet:
+        """Where every rule sets a limit to some number: the spans within which none of them holds."""
+        if self.by_set is not None:
+            return None
+        if self._sheet is None:
+            self._sheet = laid_out(self.others, self._closures)
+        sheet = self._sheet
+        if sheet.tests or any(sheet.known):
+            return None
+        return tuple([(ladder.read, *ladder.quiet) for ladder in sheet.ladders])
 
     def _counting(self, chart: Chart, view: Any, hits: list[Hit]) -> None:
         """Ask the sheet, which is laid out when it is first asked, and written when that pays."""

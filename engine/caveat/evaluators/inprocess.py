@@ -16,7 +16,7 @@ from caveat.evaluators.any_order import NOBODY, AnyOrder
 from caveat.evaluators.closures import Closures, ClosuresOfNobody
 from caveat.evaluators.closures_of_lists import touched
 from caveat.evaluators.concluding import Found, Traced, by_reference, conclude, judge_subject
-from caveat.evaluators.groups import WRITTEN_AFTER, Group, ask_whole
+from caveat.evaluators.groups import WRITTEN_AFTER, Group, Quiet, ask_whole
 from caveat.evaluators.outcome import BARE, Outcome
 from caveat.evaluators.sheets import Entry, Hit, laid_out
 from caveat.evaluators.subjects import PATIENT, Subject, of_orders, sharing, subjects
@@ -34,16 +34,17 @@ LARGEST_PRODUCT = 50_000
 class About:
     """Every rule that names one ingredient, by what it is judged for."""
 
-    __slots__ = ("allergies", "orders", "pairs", "partners", "patients", "stopped", "wide")
+    __slots__ = ("allergies", "orders", "pairs", "partners", "patients", "quiet", "stopped", "wide")
 
     def __init__(self) -> None:
         self.orders: Group | None = None
+        self.quiet: Quiet = None
         self.stopped: Group | None = None
-        self.allergies: list[Entry] = []
+        self.allergies: tuple[Entry, ...] = ()
         self.patients: Group | None = None
-        self.pairs: dict[str, list[Entry]] = {}
+        self.pairs: dict[str, tuple[Entry, ...]] = {}
         self.partners: set[str] = set()
-        self.wide: list[Entry] = []
+        self.wide: tuple[Entry, ...] = ()
 
 
 class InprocessEvaluator:
@@ -85,6 +86,8 @@ class InprocessEvaluator:
             found = About()
             for index in self._named[name]:
                 _place(found, self._entry(index), self._group)
+            if found.orders is not None:
+                found.quiet = found.orders.quiet()
         self._about[name] = found
         return found
 
@@ -112,6 +115,17 @@ class InprocessEvaluator:
                 rules = about[name] if name in about else self.about(name)
                 if rules is not None:
                     taken.append((place, rules))
+                    quiet = rules.quiet
+                    if quiet is not None:
+                        try:
+                            for read, low, high in quiet:
+                                value = read(chart, view)
+                                if value is None or not low < value < high:
+                                    break
+                            else:
+                                continue
+                        except Exception:  # judged, and so said, below
+                            pass
                     if rules.orders is not None:
                         _judge_group(rules.orders, chart, view, None, found)
                 continue
@@ -158,16 +172,16 @@ def _place(rules: About, entry: Entry, group: Callable[[], Group]) -> None:
     rule = entry.rule
     if rule.subject == "pair":
         if len(rule.first) * len(rule.second) > LARGEST_PRODUCT:
-            rules.wide.append(entry)
+            rules.wide += (entry,)
             return
         rules.partners.update(rule.second)
         for other in rule.second:
-            rules.pairs.setdefault(other, []).append(entry)
+            rules.pairs[other] = (*rules.pairs.get(other, ()), entry)
     elif rule.subject == "patient":
         rules.patients = rules.patients or group()
         rules.patients.add(entry)
     elif rule.subject == "allergy":
-        rules.allergies.append(entry)
+        rules.allergies += (entry,)
     elif rule.subject == "order":
         rules.orders = rules.orders or group()
         rules.orders.add(entry)

@@ -84,13 +84,20 @@ _FEW = 4
 
 
 class Ladder:
-    """Limits on one number: upper limits by height, lower limits by height, and ranges."""
+    """Limits on one number: upper limits by height, lower limits by height, and ranges.
 
-    __slots__ = ("above", "all", "below", "few", "overs", "ranges", "scale", "unders")
+    A plain number between the two of `quiet` has crossed none of them.
+    """
+
+    __slots__ = ("above", "all", "below", "few", "overs", "quiet", "ranges", "read", "scale", "unders")
 
     def __init__(self, scale: Scale, rungs: list[Rung]) -> None:
         endless = float("inf")
-        self.scale = scale
+        self.scale, self.read = scale, scale.read
+        self.quiet = (
+            max([rung.over for rung in rungs if rung.under == -endless], default=-endless),
+            min([rung.under for rung in rungs if rung.under > -endless], default=endless),
+        )
         self.all = rungs
         self.few = rungs if len(rungs) <= _FEW else None
         self.below = sorted((r for r in rungs if r.under == -endless), key=lambda r: r.over)
@@ -141,7 +148,7 @@ class Sheet:
     __slots__ = ("asks", "known", "ladders", "tests")
 
     def __init__(self, done: list[Entry], ladders: list[Ladder], tests: list[Test]) -> None:
-        self.ladders, self.tests = ladders, tests
+        self.ladders, self.tests = tuple(ladders), tuple(tests)
         self.asks = bool(ladders or tests)
         truths: tuple[Truth, ...] = (FALSE, UNKNOWN, TRUE)
         held = (tuple((entry, truth) for entry in done) for truth in truths)
@@ -151,7 +158,10 @@ class Sheet:
         """Note every rule whose condition is not FALSE, given the truth of what was asked above."""
         hits += self.known[truth]
         for ladder in self.ladders:
-            ladder.ask(chart, view, truth, hits)
+            value = ladder.read(chart, view)
+            low, high = ladder.quiet
+            if value is None or not low < value < high:
+                ladder.ask(chart, view, truth, hits)
         for _, closure, rest in self.tests:
             held = closure(chart, view, None, None)
             if held:
