@@ -6,6 +6,7 @@ import dataclasses
 import os
 import sys
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from caveat.evaluators.screen import screen
 
 FEW = 1_000
 MANY = 6_000
+HAS_POLARS = find_spec("polars") is not None
+needs_polars = pytest.mark.skipif(not HAS_POLARS, reason="polars is a peer: `make bench-cohort` installs it")
 
 
 def rows(batches: list[pa.RecordBatch]) -> list[dict[str, Any]]:
@@ -255,7 +258,7 @@ def test_peers_find_the_pairs_that_caveat_finds(plain: pa.RecordBatch, flat: Fla
     few = plain.slice(0, 300)
     expected = brute(few, made)
     ways = {"duck": pairs.duck, "bare": pairs.bare}
-    if pytest.importorskip("polars"):
+    if HAS_POLARS:
         ways["frames"] = pairs.frames
     for name, way in ways.items():
         found = {tuple(row) for row in pairs.as_columns(way(made.pairs, flat)()).tolist() if row[0] < 300}
@@ -304,6 +307,7 @@ def test_engines_of_one_record_find_what_caveat_finds(
         pytest.skip("; ".join(missing(kind) or "" for kind in records.PEERS))
 
 
+@needs_polars
 def test_a_difference_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairs, "_SQL", pairs._SQL.replace("a.nth < b.nth", "a.nth < b.nth - 1"))
     sizes = dataclasses.replace(cli.QUICK, patients=400, batch=400, pairs=(20_000,))
@@ -367,7 +371,7 @@ def test_a_run_that_fails_is_told_and_is_no_figure(monkeypatch: pytest.MonkeyPat
     assert "not measured: exit code 2" in section.aims[0].measured
 
 
-@pytest.mark.parametrize("name", ["kernel", "peers"])
+@pytest.mark.parametrize("name", ["kernel", pytest.param("peers", marks=needs_polars)])
 def test_small_run(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAVEAT_CACHE", "")
     tiny = dataclasses.replace(cli.QUICK, patients=300, batch=200, neutral=20)

@@ -264,6 +264,12 @@ def test_the_canonical_spelling_reads_back_as_the_same_unit(text: str) -> None:
     assert normal_unit(unit.dimension).dimension == unit.dimension
 
 
+@pytest.mark.parametrize("power", [1, 2, 8, 9, 10, 11, 18, 19])
+def test_powers_past_nine_are_written_as_a_product(power: int) -> None:
+    dimension = (("m", power), ("s", -power))
+    assert normal_unit(dimension).dimension == dimension
+
+
 @given(TERMS, TERMS)
 def test_division_is_the_inverse_of_multiplication(first: str, second: str) -> None:
     if len(first) + len(second) > 45:

@@ -14,6 +14,7 @@ from authoring.small import rule, rules_file
 from caveat.columns.records import to_batch
 from caveat.compile.ruleset import Ruleset, load
 from caveat.evaluators.columnar import Columnar
+from strategies.outcomes import EVALUATORS
 
 DAY = "2026-01-15"
 ALLERGY = "{allergy: {order: {any: true, except: baclofen}}}"
@@ -42,7 +43,7 @@ def screen(applies_to: str, when: str, **record: Any) -> Found:
     """What every evaluator says of a patient; the columns too."""
     rules, patient = ruleset(applies_to, when), caveat.Patient.model_validate({"id": "p", **record})
     each = []
-    for name in ("reference", "inprocess", "durable"):
+    for name in EVALUATORS:
         found = caveat.screen(patient, rules, as_of=DAY, evaluator=name).findings
         each.append({(one.status.value, one.orders, one.allergies) for one in found})
     rows = Columnar(rules, as_of=DAY).screen(to_batch([patient])).findings.to_pylist()

@@ -16,6 +16,7 @@ from caveat.columns.records import to_batch
 from caveat.compile.ruleset import Ruleset, load
 from caveat.compile.serial import canonical, load_program
 from caveat.evaluators.columnar import Columnar
+from strategies.outcomes import EVALUATORS
 
 DAY = "2026-01-15"
 ROUTES = {"systemic": "oral", "local": "topical", "unknown": None}
@@ -38,7 +39,7 @@ def screen(when: str, *orders: dict[str, Any], complete: str = "closed") -> tupl
     ]
     record = caveat.Patient.model_validate({"id": "p", "orders": listed, "complete": {"orders": complete}})
     found = set()
-    for name in ("reference", "inprocess", "durable"):
+    for name in EVALUATORS:
         [*findings] = caveat.screen(record, ruleset(when), as_of=DAY, evaluator=name).findings
         missing = tuple(sorted({m.fact for one in findings for m in one.missing}))
         found.add((findings[0].status.value if findings else "not-met", missing))

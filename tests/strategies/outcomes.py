@@ -19,9 +19,10 @@ _WHY: Final = (
     if sys.version_info >= (3, 13)
     else "durable-rules is not installed; `make durable` tries again"
 )
-needs_durable: Final = pytest.mark.skipif(
-    sys.version_info >= (3, 13) or find_spec("durable_rules_engine") is None, reason=_WHY
-)
+HAS_DURABLE: Final = sys.version_info < (3, 13) and find_spec("durable_rules_engine") is not None
+needs_durable: Final = pytest.mark.skipif(not HAS_DURABLE, reason=_WHY)
+EVALUATORS: Final = ("reference", "inprocess", *(("durable",) if HAS_DURABLE else ()))
+"""The evaluators of one record that run here."""
 
 
 def statuses(outcomes: Iterable[Outcome]) -> dict[Key, Status]:

@@ -18,6 +18,10 @@ _USUAL: Final = (
 ).split()
 
 
+_HIGHEST = 9
+"""The highest exponent that a unit is written with."""
+
+
 @lru_cache(maxsize=1024)
 def normal_unit(dimension: Dimension) -> Unit:
     """The unit to show a quantity of `dimension` in: the usual clinical one, else the base units."""
@@ -33,7 +37,9 @@ def _powers(name: str, power: int) -> str:
     sign = "." if power > 0 else "/"
     if name.startswith("{"):
         return f"{sign}{name}" * abs(power)
-    return f"{sign}{name}" if abs(power) == 1 else f"{sign}{name}{abs(power)}"
+    nines, rest = divmod(abs(power), _HIGHEST)
+    last = f"{sign}{name}{rest if rest > 1 else ''}" if rest else ""
+    return f"{sign}{name}{_HIGHEST}" * nines + last
 
 
 def format_number(value: Decimal | Fraction | int) -> str:

@@ -104,6 +104,13 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext, ssl.SSLContext]:
             .not_valid_before(now - dt.timedelta(days=1))
             .not_valid_after(now + dt.timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False
+            )
+            .add_extension(
+                x509.KeyUsage(not ca, False, False, False, False, ca, ca, False, False), critical=True
+            )
         )
         if names:
             built = built.add_extension(
