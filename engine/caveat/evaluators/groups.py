@@ -68,9 +68,10 @@ class Group:
         """Where every rule sets a limit to some number: the spans within which none of them holds."""
         if self.by_set is not None:
             return None
-        if self._sheet is None:
-            self._sheet = laid_out(self.others, self._closures)
-        sheet = self._sheet
+        try:
+            self._sheet = sheet = self._sheet or laid_out(self.others, self._closures)
+        except Exception:  # a rule that cannot be compiled is told when it is asked
+            return None
         if sheet.tests or any(sheet.known):
             return None
         return tuple([(ladder.read, *ladder.quiet) for ladder in sheet.ladders])
