@@ -47,7 +47,7 @@ FORMS = "http://terminology.hl7.org/CodeSystem/v3-orderableDrugForm"
         ("Tablette", FORMS, "TAB", "{tablet}"),
         ("St\u00fcck", UCUM, "1", "{piece}"),
         ("comprim\u00e9s", None, None, "{tablet}"),
-        ("IE", None, None, "[iU]"),
+        ("IE", None, None, "IE"),
         ("mEq/L", "http://hospital.example/units", "x12", "mEq/L"),
         ("mg", "https://unitsofmeasure.org", "mg", "mg"),
         ("tablet", UCUM, "1", "tablet"),

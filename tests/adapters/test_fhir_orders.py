@@ -173,7 +173,7 @@ def test_the_display_of_a_dead_reference_is_its_text() -> None:
     found = read(request(medicationReference={"reference": "Medication/none", "display": "Lioresal 10 mg"}))
     assert found.orders is not None
     assert found.orders[0].text == "Lioresal 10 mg"
-    assert codes(found.problems) == ["reference"]
+    assert (codes(found.problems), codes(found.notes)) == ([], ["medicine-by-display"])
 
 
 def test_an_order_without_a_medicine_is_kept_with_a_problem() -> None:
@@ -436,6 +436,47 @@ def test_the_longest_supply_counts_with_its_repeats() -> None:
     }
     found = order(dispenseRequest=supply)
     assert (str(found.start), str(found.stop)) == ("2026-01-01", "2026-03-02")
+
+
+def test_the_end_of_validity_does_not_stop_an_order_in_force() -> None:
+    """Until then it may be dispensed; a status of active says that it is taken."""
+    valid = {"validityPeriod": {"start": "2026-01-01", "end": "2026-03-01"}}
+    found = read(request(dispenseRequest=valid))
+    assert found.orders is not None
+    assert (str(found.orders[0].start), found.orders[0].stop) == ("2026-01-01", None)
+    assert codes(found.notes) == ["validity-no-stop"]
+    assert str(order(status="completed", dispenseRequest=valid).stop) == "2026-03-01"
+    month = {"expectedSupplyDuration": {"value": 30, "unit": "days", "code": "d"}}
+    assert order(dispenseRequest={**valid, **month}).stop is None
+    assert str(order(authoredOn="2026-02-15", dispenseRequest={**valid, **month}).stop) == "None"
+
+
+SUPPLY = {"expectedSupplyDuration": {"value": 90, "unit": "days", "code": "d"}}
+
+
+def test_a_request_that_is_completed_runs_while_its_supply_lasts() -> None:
+    """It is completed when all was dispensed, which is when taking it begins."""
+    made = request(status="completed", authoredOn="2026-01-01", dispenseRequest=SUPPLY)
+    found = read(made)
+    assert [(one.status, str(one.stop)) for one in found.orders or ()] == [("unknown", "2026-04-01")]
+    assert codes(found.notes) == ["completed-supply"]
+    assert [one.status for one in read(made, request("o2")).orders or ()] == ["completed", "active"]
+    for other in (
+        {"dosageInstruction": [dosage(mg(10), daily(1, boundsPeriod={"end": "2026-03-01"}))]},
+        {"dispenseRequest": {"validityPeriod": {"end": "2026-03-01"}}},
+        {"status": "stopped"},
+    ):
+        assert read({**made, **other}).orders[0].status in ("completed", "stopped")  # type: ignore[index]
+
+
+def test_days_of_supply_without_a_unit_are_days() -> None:
+    entry = request(whenHandedOver="2026-01-01", daysSupply={"value": 28}) | {
+        "resourceType": "MedicationDispense",
+        "status": "completed",
+    }
+    found = read(entry)
+    assert found.orders is not None
+    assert (str(found.orders[0].stop), found.problems) == ("2026-01-29", ())
 
 
 def test_authored_on_alone_leaves_the_stop_unknown() -> None:

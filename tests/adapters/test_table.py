@@ -158,3 +158,46 @@ def test_any_cell_is_a_patient_or_a_reject(cell: str, column: str) -> None:
     found = read(f'patient_id,{column}\nfirst,"{quoted}"\nlast,\n')
     assert len(found) == 2
     assert isinstance(found[1], Patient)
+
+
+def test_entries_on_lines_of_their_own_are_apart() -> None:
+    """Two medicines in one order would never be judged against each other."""
+    found = one("orders", '"warfarin 5 mg tablet\r\nibuprofen 400 mg [route=oral,\nstatus=active]\n"')
+    assert isinstance(found, Patient)
+    assert [o.text for o in found.orders or ()] == ["warfarin 5 mg tablet", "ibuprofen 400 mg"]
+    assert [o.status for o in found.orders or ()] == [None, "active"]
+
+
+def test_a_row_with_nul_bytes_does_not_cost_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"patient_id,sex\np1,male\np2,fe\x00male\np3,female\n")
+    found = list(read_records([file]))
+    assert [person.id for person in patients(found)] == ["p1", "p3"]
+    assert [(r.code, r.line) for r in rejects(found)] == [("nul", 3)]
+    file.write_bytes(b"\x01\x00\x00patient_id,sex\np1,male\n")
+    assert [r.code for r in rejects(read_records([file]))] == ["not-a-record"]
+
+
+def test_lines_that_end_as_on_an_old_mac_say_so(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"patient_id,sex\rp1,male\r")
+    (found,) = rejects(read_records([file]))
+    assert (found.code, found.hint) == ("row", "End lines with LF or CRLF, not with CR alone")
+
+
+def test_a_marker_beside_the_parts_is_harmless(tmp_path: Path) -> None:
+    (tmp_path / "part-0.csv").write_bytes(b"patient_id,sex\np1,male\n")
+    (tmp_path / "_SUCCESS").touch()
+    assert [r.harmless for r in rejects(read_records([tmp_path]))] == [True]
+    (tmp_path / "part-1.csv").touch()
+    assert [r.harmless for r in rejects(read_records([tmp_path]))] == [True, False]
+
+
+def test_a_table_of_omop_is_not_taken_for_one_with_a_row_a_patient(tmp_path: Path) -> None:
+    (tmp_path / "cdm_drug_exposure.csv").write_bytes(b"drug_exposure_id,person_id,drug_concept_id\n1,2,3\n")
+    (found,) = rejects(read_records([tmp_path]))
+    assert (found.code, found.message) == (
+        "header",
+        "a table of an OMOP database, not one with a row a patient",
+    )
+    assert found.hint == "Name the folder that holds person.csv and the other tables, alone and with --out"

@@ -99,6 +99,12 @@ PHRASES_OVER_NAMES = {
     "nebulizer solution": "a form",
     "orange flavor": "a flavour",
     "peg tube": "a route",
+    "ohne alkohol": "the product holds none",
+    "sans alcool": "the product holds none",
+    "sans lactose": "the product holds none",
+    "sem alcool": "the product holds none",
+    "senza alcol": "the product holds none",
+    "sin alcohol": "the product holds none",
     "strawberry flavor": "a flavour",
     "sun pharma": "a maker",
 }
@@ -130,17 +136,29 @@ def test_inh_is_isoniazid_alone_an_inhalation_beside_puffs_and_else_neither(term
 
 WORDS_THAT_ARE_NAMES = {
     "beef": "an allergen",
+    "calcio": "an ion or the substance",
     "calcium": "an ion or the substance",
     "inh": "isoniazid alone",
+    "kalcium": "an ion or the substance",
+    "kalium": "an ion or the substance",
+    "kalsium": "an ion or the substance",
     "lithium": "an ion or the substance",
+    "litio": "an ion or the substance",
+    "litium": "an ion or the substance",
+    "magnesio": "an ion or the substance",
     "magnesium": "an ion or the substance",
     "mint": "a flavour after a substance",
+    "potasio": "an ion or the substance",
+    "potassio": "an ion or the substance",
     "potassium": "an ion or the substance",
+    "sink": "an ion or the substance",
     "soap": "an allergen",
     "sun": "an allergen",
     "trometamol": "an ion or the substance",
+    "trometamolo": "an ion or the substance",
     "tromethamine": "an ion or the substance",
     "zinc": "an ion or the substance",
+    "zink": "an ion or the substance",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from caveat.terminology.concepts import Terminology
@@ -83,6 +83,7 @@ def test_a_first_degree_block_is_no_block_of_a_higher_degree(terminology: Termin
 
 @given(word=st.sampled_from(sorted(_CLOSED)), end=st.booleans(), text=st.sampled_from(sorted(READ)))
 def test_a_word_that_denies_or_doubts_closes_the_text(word: str, end: bool, text: str) -> None:
+    assume(end or word != "past" or not text.startswith("h/o"))  # a past history is a history
     written = f"{text} {word}" if end else f"{word} {text}"
     assert labels_in(written, lambda _: ("any",), lambda _: True) == ()
 

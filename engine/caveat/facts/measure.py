@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from typing import Final
 
 from caveat.errors import UnitError
 from caveat.facts.values import Quantity
 from caveat.findings.basis import Basis, Missing
 from caveat.intervals import Interval
 from caveat.units import convert, parse_unit, to_base
-from caveat.units.unit import Dimension
+from caveat.units.unit import Dimension, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,17 @@ def unknown(fact: str, reason: str, inputs: tuple[str, ...] = (), basis: tuple[B
 
 
 ZERO = Fraction(0)
+_NEVER_WEIGHED: Final = (
+    "{} is no unit of {}, which is measured in {}: the number may be right and the unit wrong"
+)
+
+
+def _is_never_weighed(own: Unit, analyte: str | None) -> bool:
+    """Whether a result was given as a mass, of an ion that no laboratory gives so.
+
+    6.5 mg/dL of potassium would be 1.7 mmol/L, and both 1.7 and 6.5 mmol/L occur.
+    """
+    return analyte == "potassium" and any(name == "g" for name, _ in own.dimension)
 
 
 @lru_cache(maxsize=8192)
@@ -47,12 +59,15 @@ def base_interval(value: Quantity, unit: str, analyte: str | None = None, *, flo
     """The quantity as an interval in base units of `unit`.
 
     A comparator makes it one-sided; with `floor`, `<` is bounded by 0 below, as amounts and
-    concentrations are. Raises UnitError when the unit is not known or measures something else.
+    concentrations are. A number without a unit is a plain number, where `unit` is 1 (an INR). Raises
+    UnitError when the unit is not known or measures something else.
     """
-    if not value.unit:
+    if not value.unit and unit != "1":
         raise UnitError("the unit is not recorded")
     target = parse_unit(unit)
-    own = parse_unit(value.unit)
+    own = parse_unit(value.unit or "1")
+    if _is_never_weighed(own, analyte):
+        raise UnitError(_NEVER_WEIGHED.format(value.unit, analyte, target.text))
 
     def base(number: Decimal) -> Fraction:
         if own.dimension == target.dimension:
@@ -69,7 +84,7 @@ def factor(unit: str, target: str, analyte: str | None) -> float | None:
     """What a number in `unit` is multiplied by to be in base units of `target`; None when it does not fit."""
     try:
         own, wanted = parse_unit(unit), parse_unit(target)
-        if own.offset or wanted.offset:
+        if own.offset or wanted.offset or _is_never_weighed(own, analyte):
             return None
         if own.dimension == wanted.dimension:
             return float(own.factor)

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 from caveat.dates import When
 from caveat.errors import UnitError
 from caveat.facts.catalog import number_fact
 from caveat.facts.chart import Chart
 from caveat.facts.clinical import Coded, Observation
+from caveat.facts.likely import why_unusable
 from caveat.facts.measure import Measure, base_interval, factor, unknown
 from caveat.facts.values import Quantity
 from caveat.findings.basis import Basis, Missing
-from caveat.intervals import Interval, hull, inside
-from caveat.truth import FALSE
-from caveat.units import parse_unit, to_base
+from caveat.intervals import Interval, hull
+from caveat.terminology.results import OTHER_FLUIDS, named
 
 _LONGEST_SHOWN = 80
+UNREAD: Final = "urn:caveat:unread"
+"""System of the code of an answer that stands for a result of which it is open what was measured."""
 STATED = ("weight", "height", "serum_creatinine", "creatinine_clearance", "egfr")
 
 
@@ -144,16 +147,30 @@ def _apart(chart: Chart) -> dict[str, list[_Raw]]:
 def concept_of(chart: Chart, entry: Observation) -> str | None:
     """The concept an observation is of: as named (an id or a label), else by LOINC code, else by its text.
 
+    A text does not count beside the LOINC code of another fluid.
     None when nothing binds it. A name that no concept has is returned as it stands.
     """
     tables = chart.terminology.tables
-    named = entry.concept
-    if named is not None:
-        return named if named in tables.observations else chart.terminology.observation_named(named) or named
+    given = entry.concept
+    if given is not None:
+        return given if given in tables.observations else _named(chart, given) or given
     for code in entry.codes:
-        if code.system == "loinc" and code.code in tables.loinc:
-            return tables.loinc[code.code]
-    return chart.terminology.observation_named(entry.text) if entry.text else None
+        if code.system == "loinc":
+            if code.code in tables.loinc:
+                return tables.loinc[code.code]
+            if code.code in OTHER_FLUIDS:
+                return None
+    return _named(chart, entry.text) if entry.text else None
+
+
+def _named(chart: Chart, text: str) -> str | None:
+    """The concept of a label, or of a name of the closed list of `terminology.results`."""
+    found = chart.terminology.observation_named(text)
+    if found is not None:
+        return found
+    name = named(text)
+    known = name is not None and name.is_certain and name.concept in chart.terminology.tables.observations
+    return name.concept if name is not None and known else None
 
 
 def _collect(chart: Chart) -> dict[str, list[Observed]]:
@@ -209,6 +226,8 @@ def _add(
     if value is None and answer is not None and fact is not None:
         shown = str(answer)[:_LONGEST_SHOWN]
         trouble = f"{shown!r} is recorded and cannot be read as a number"
+        if answer.codes and answer.codes[0].system == UNREAD:
+            trouble = f"{shown!r} may be it, but has no LOINC code that is known: code it in LOINC"
     elif value is None:
         trouble = "the result is not recorded"
     elif fact is not None:
@@ -218,42 +237,10 @@ def _add(
         except UnitError as error:
             trouble = f"{shown}: {error}" if value.unit else f"{shown} has no unit"
         else:
-            impossible = "" if checked else _judge(chart, concept, fact.unit, interval, shown, path, at)
-            if impossible:
-                trouble, interval = impossible, None
+            unusable = "" if checked else why_unusable(chart, concept, fact, value, interval, path, at)
+            if unusable:
+                trouble, interval = unusable, None
     found.setdefault(concept, []).append(Observed(concept, shown, at, source, path, interval, trouble))
-
-
-def _judge(
-    chart: Chart, concept: str, unit: str, interval: Interval, shown: str, path: str, at: When | None
-) -> str:
-    """Why the value is impossible, or an empty string; implausible ones become notes."""
-    if concept not in chart.terminology.tables.observations:
-        if interval.high is not None and interval.high <= 0:
-            chart.problem("impossible-value", f"{concept} cannot be {shown}", path, shown)
-            return f"{shown} is impossible"
-        return ""
-    possible, plausible = _limits(chart, concept, unit)
-    if inside(interval, possible) == FALSE:
-        chart.problem("impossible-value", f"{concept} cannot be {shown}", path, shown)
-        return f"{shown} is impossible"
-    if inside(interval, plausible) == FALSE:
-        when = f" on {at}" if at else ""
-        chart.note("implausible-value", f"{concept} of {shown}{when} is unlikely", path)
-    return ""
-
-
-def _limits(chart: Chart, concept: str, unit: str) -> tuple[Interval, Interval]:
-    def build() -> tuple[Interval, Interval]:
-        base, limits = parse_unit(unit), chart.terminology.observation(concept)
-
-        def span(pair: tuple[float | None, float | None]) -> Interval:
-            low, high = (None if end is None else to_base(Fraction(str(end)), base) for end in pair)
-            return Interval(low, high)
-
-        return span(limits.possible), span(limits.plausible)
-
-    return chart.terminology.remember(("limits", concept), build)
 
 
 def latest(chart: Chart, concept: str, within: int | None = None) -> Measure:

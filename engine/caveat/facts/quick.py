@@ -136,7 +136,8 @@ def _odd(chart: Chart, concept: str, value: Quantity | None) -> bool:
     if value is None:
         return False
     low, high, unit, analyte = limits
-    size = factor(value.unit, unit, analyte) if value.unit else None
+    own = value.unit or (unit if unit == "1" else "")
+    size = factor(own, unit, analyte) if own else None
     if size is None or value.comparator is not None or value.upper is not None:
         return size is not None
     number = float(value.value) * size

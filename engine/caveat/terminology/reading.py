@@ -10,19 +10,24 @@ from typing import Final
 from caveat.terminology.candidates import rank
 from caveat.terminology.concepts import Terminology, shares_of
 from caveat.terminology.kinds import Name
-from caveat.terminology.shares import TIMES, Known, Said, Shares, approved, shares
+from caveat.terminology.shares import SPELT, TIMES, Known, Said, Shares, approved, decimal, shares
 from caveat.terminology.text import SEPARATORS, is_cut, plain, tokens
 
-_ION_ENDINGS: Final = ("ate", "ide", "ite")
+_ION_ENDINGS: Final = ("ate", "ato", "ide", "ite")
+_OF: Final = frozenset({"de", "di"})
+_SUFFIXES: Final = frozenset({"a", "am", "as", "at"})
+"""Frequency words that after a brand may stand for another substance: `Telma AM` holds amlodipine too."""
 _LONGEST_SPELLING: Final = 5
 _PER: Final = "ml|dl|l|hr|h|hour|actuat|act|dose|spray|puff|drop|cm2"
+_SPACED: Final = r"(?!(?<=\d )\d{3}(?!\d))"
+"""Not the end of `100 000`, which is no amount of 0."""
 _AMOUNT: Final = re.compile(
-    rf"(?<![\w.,])(\d+(?:[.,]\d+)*)[ -]?(%|[a-z]+)(?: ?/ ?(?:(\d+(?:\.\d+)?)? ?({_PER})|(g))(?![a-z0-9]))?"
+    rf"(?<![\w.,]){_SPACED}(\d+(?:[.,]\d+)*)[ -]?(%|[a-z]+)"
+    rf"(?: ?/ ?(?:(\d+(?:[.,]\d+)?)? ?({_PER})|(g))(?![a-z0-9]))?"
 )
 _BREATHED: Final = frozenset({"hfa", "inhaler", "mdi", "neb", "nebs", "puff", "puffs"})
 """Words beside which `inh` is an inhalation; else it may be isoniazid."""
 _TRIAL: Final = re.compile(r"[(\[]([^()\[\]]*\b(?:trial|study)\b[^()\[\]]*)[)\]]")
-_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def read(
     word, part = _split(text)
     quiet = _quiet(terminology, word, allergen)
     names = _names(terminology, word, quiet, allergen)
-    route, form, shaped = _shape(terminology, word, set(names))
+    route, form, shaped = _shape(terminology, word, set(names), quiet)
     ingredients: dict[str, None] = {}
     kinds: list[str] = []
     ambiguous: dict[str, None] = {}
@@ -89,6 +94,10 @@ def read(
             or (kind == "salt" and not ingredients)
             or (kind == "allergy" and not allergen)
             or (kind == "unit" and _is_part_of_name(word, part, i, names))
+            or (kind == "ion" and not any(part[at] == part[i] for at in names))
+            or (kind == "joining" and not _joins(word, i, names))
+            or (w in _SUFFIXES and _is_suffix(terminology, word, i, names))
+            or (kind == "maker" and not _follows(i, names, ("brand", "ambiguous")))
         ):
             leftover.append(w)
     if leftover and ingredients:
@@ -219,8 +228,9 @@ def _is_ion(
     kind = terminology.tables.noise.get(word[at])
     if kind != "salt":
         return kind not in (None, "form") and min(names) < at
+    end = at - 1 if at > 1 and word[at - 1] in _OF else at
     before = any(
-        part[i] == part[at] and i + n == at and word[at - 1].isalpha()
+        part[i] == part[at] and i + n == end and word[end - 1].isalpha()
         for i, (n, _) in names.items()
         if i < at
     )
@@ -239,7 +249,32 @@ def _is_part_of_name(word: list[str], part: list[int], at: int, names: dict[int,
     return part[at + 1] == part[at] and not (word[at] == "u" and word[at + 1][0].isdigit())
 
 
-def _shape(terminology: Terminology, word: list[str], named: set[int]) -> tuple[str, str, set[int]]:
+def _joins(word: list[str], at: int, names: dict[int, tuple[int, Name]]) -> bool:
+    """Whether a word such as `met` stands between two others: not at the end, nor between a name and none.
+
+    `Galvus Met` is not `Galvus`, `tablet met verlengde afgifte` is a tablet.
+    """
+    return at + 1 in names or (at + 1 < len(word) and not _follows(at, names))
+
+
+def _is_suffix(
+    terminology: Terminology, word: list[str], at: int, names: dict[int, tuple[int, Name]]
+) -> bool:
+    """Whether a short word ends a brand name: `Amlokind AT 5`, not `Xanax at bedtime`."""
+    after = terminology.tables.noise.get(word[at + 1]) if at + 1 < len(word) else None
+    return after != "frequency" and any(
+        i + n == at and name.kind == "brand" for i, (n, name) in names.items()
+    )
+
+
+def _follows(at: int, names: dict[int, tuple[int, Name]], never: tuple[str, ...] = ()) -> bool:
+    """Whether the word before is the end of a name, of a kind that is not among `never`."""
+    return any(i + n == at and name.kind not in never for i, (n, name) in names.items())
+
+
+def _shape(
+    terminology: Terminology, word: list[str], named: set[int], quiet: set[int]
+) -> tuple[str, str, set[int]]:
     """The first route and the first form spelt out, and the words that spell any."""
     t = terminology.tables
     route = form = ""
@@ -256,11 +291,12 @@ def _shape(terminology: Terminology, word: list[str], named: set[int]) -> tuple[
                 step = length
                 break
         at += step
-    return route, _released(terminology, form, word), used
+    return route, _released(terminology, form, word, quiet), used
 
 
-def _released(terminology: Terminology, form: str, word: list[str]) -> str:
-    slow = any(terminology.tables.noise.get(w) == "slow" for w in word)
+def _released(terminology: Terminology, form: str, word: list[str], quiet: set[int]) -> str:
+    """The form as a slow one where a word says so; not `la` of `por la noche`."""
+    slow = any(terminology.tables.noise.get(w) == "slow" and i not in quiet for i, w in enumerate(word))
     modified = f"modified-release-{form}"
     return modified if slow and modified in terminology.tables.forms else form
 
@@ -270,10 +306,11 @@ def _strength(terminology: Terminology, text: str) -> tuple[str, ...]:
     units = terminology.tables.noise
     found = []
     for amount, unit, over, per, gram in _AMOUNT.findall(plain(text)):
-        if unit in TIMES or (unit != "%" and units.get(unit) != "unit"):
+        unit, amount = SPELT.get(unit, unit), decimal(amount)
+        if unit in TIMES or not amount or (unit != "%" and units.get(unit) != "unit"):
             continue  # `12 hr` is how long it acts or stays on
-        amount = amount.replace(",", "") if _THOUSANDS.fullmatch(amount) else amount.replace(",", ".")
         if over:
+            over = over.replace(",", ".")
             share = _share(amount, over)
             found.append(f"{share} {unit}/{per}" if share else f"{amount} {unit}/{over} {per}")
         else:

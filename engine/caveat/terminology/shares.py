@@ -35,7 +35,20 @@ _GROUP: Final = re.compile(
     rf"(?<![\w.,#]){_NUMBER}(?:[ -]?(?:[a-z]+|%))?(?: ?[-/&+] ?{_NUMBER}(?:[ -]?(?:[a-z]+|%))?)*"
     rf"(?: ?(?:/|per) ?(?:{_PER})(?![a-z0-9]))?"
 )
-_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:,\d{3})*,\d\d0(?:\.\d+)?")
+_EITHER: Final = re.compile(r"[1-9]\d{0,2}(?:(?:,\d{3})+|(?:\.\d{3})*\.\d\d0)")
+SPELT: Final = {
+    **dict.fromkeys(("microgramme", "microgrammes", "microgrammo", "microgrammi", "microgrammen"), "mcg"),
+    **dict.fromkeys(("microgramo", "microgramos", "micrograma", "microgramas"), "mcg"),
+    **dict.fromkeys(("mikrogramm", "mikrogram", "mikrog"), "mcg"),
+    **dict.fromkeys(("milligramm", "milligramme", "milligrammes", "milligrammo", "milligrammi"), "mg"),
+    **dict.fromkeys(("miligramo", "miligramos", "miligrama", "miligramas"), "mg"),
+    **dict.fromkeys(("gramm", "gramme", "grammes", "grammo", "grammi"), "g"),
+    **dict.fromkeys(("gramo", "gramos", "grama", "gramas"), "g"),
+    **dict.fromkeys(("ui", "ie"), "iu"),
+    **dict.fromkeys(("einheiten", "unites", "unidades", "unita", "eenheden", "enheter", "enheder"), "units"),
+}
+"""Units as other languages write them."""
 _APPROVED: Final = (
     ("codeine", "paracetamol", "8/500 15/500 30/500"),
     ("dihydrocodeine", "paracetamol", "10/500 20/500 30/500"),
@@ -158,6 +171,7 @@ def _group(match: re.Match[str], named: set[int], units: Units) -> _Placed | Non
             return []
         if value is None or not value:
             return None
+        unit = SPELT.get(unit, unit)
         is_unit = unit == "%" or units.get(unit) == "unit"
         if unit and (not is_unit or unit in _NO_AMOUNTS):
             unit = ""
@@ -178,8 +192,20 @@ def _group(match: re.Match[str], named: set[int], units: Units) -> _Placed | Non
 
 
 def _number(text: str) -> Fraction | None:
-    plain_text = text.replace(",", "") if _THOUSANDS.fullmatch(text) else text.replace(",", ".")
-    return None if plain_text.count(".") > 1 else Fraction(plain_text)
+    number = decimal(text)
+    return Fraction(number) if number else None
+
+
+def decimal(text: str) -> str:
+    """A number as written, with a point for decimals; nothing where it may be a thousand times another.
+
+    >>> decimal("0,125"), decimal("1,000"), decimal("3.375"), decimal("1.000")
+    ('0.125', '1000', '3.375', '')
+    """
+    if _THOUSANDS.fullmatch(text):
+        return text.replace(",", "")
+    number = text.replace(",", ".")
+    return "" if number.count(".") > 1 or _EITHER.fullmatch(text) else number
 
 
 _Pairs = list[tuple[str, _Amount]]

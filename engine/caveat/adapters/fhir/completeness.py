@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
+from caveat.adapters.fhir.shapes_reports import Composition
 from caveat.adapters.ledger import Ledger
 from caveat.dates import When
 from caveat.facts.clinical import Allergy
@@ -29,11 +30,12 @@ _NONE_KNOWN: Final = frozenset(("716186003", "409137002"))  # SNOMED CT: no know
 class Completeness:
     """How complete each list is, by the Lists of one record; of several the least complete counts."""
 
-    __slots__ = ("_empty", "_snapshots", "_stated")
+    __slots__ = ("_empty", "_none_known", "_snapshots", "_stated")
 
     def __init__(self) -> None:
         self._stated: dict[str, str] = {}
         self._empty: dict[str, str] = {}
+        self._none_known: dict[str, str] = {}
         self._snapshots: dict[str, list[When]] = {}
 
     def add(self, resource: fhir.List, present: Callable[[str], bool], log: Ledger, path: str) -> None:
@@ -67,6 +69,22 @@ class Completeness:
         else:
             self._close(name, resource, log, path)
 
+    def add_document(self, resource: Composition, log: Ledger, path: str) -> None:
+        """Enters the sections of a document that are empty for a reason. None known closes no list."""
+        if resource.status in VOID:
+            return
+        for section in resource.section or ():
+            name = list_of(section.code)
+            if name is None or section.empty_reason is None:
+                continue
+            if section.entry or not none_known(section.empty_reason):
+                reason = values.coded(section.empty_reason, log, path + ".section") or "not stated"
+                log.note("list-unknown", f"what {name} there are is not known: {reason}", path)
+                self._state(name, "unknown")
+            else:
+                log.note("section-empty", f"a section says that no {name} are known", path)
+                self._none_known.setdefault(name, path)
+
     def _close(self, name: str, resource: fhir.List, log: Ledger, path: str) -> None:
         at = values.date(resource.date, log, path + ".date")
         if at is not None and resource.mode == "snapshot":
@@ -85,7 +103,7 @@ class Completeness:
         With `whole` False a part of the record is missing, and nothing is closed. A snapshot closes
         nothing that has newer entries than itself.
         """
-        for name, path in self._empty.items():
+        for name, path in (self._empty | self._none_known).items():
             if lists[name] and not (name == "allergies" and all(_says_none(one) for one in lists[name])):
                 log.note(
                     "list-not-empty", f"a List says that there are no {name}, yet some are recorded", path
@@ -101,13 +119,20 @@ class Completeness:
         if not whole:
             for name in self._stated:
                 self._state(name, "open")
-        empty = (name for name in self._empty if not lists[name] and self._stated[name] == "closed")
+        empty = {name for name in self._empty if not lists[name] and self._stated[name] == "closed"}
+        if whole:
+            empty |= {name for name in self._none_known if not lists[name] and name not in self._stated}
         return {k: v for k, v in self._stated.items() if v != "open"}, frozenset(empty)
 
 
 def about(resource: fhir.List) -> str | None:
     """Which list of facts the List is about, if any."""
-    for coding in (resource.code.coding if resource.code is not None else None) or ():
+    return list_of(resource.code)
+
+
+def list_of(concept: fhir.Concept | None) -> str | None:
+    """Which list of facts a code names, if any."""
+    for coding in (concept.coding if concept is not None else None) or ():
         if coding.code in LISTS and coding.system and values.system_name(coding.system) == "loinc":
             return LISTS[coding.code]
     return None
@@ -120,9 +145,11 @@ def closes(resource: fhir.List) -> bool:
 
 def is_nil_known(resource: fhir.List) -> bool:
     """Whether the List is empty because someone found that there is nothing to list."""
-    reason = resource.empty_reason
-    if reason is None:
-        return False
+    return resource.empty_reason is not None and none_known(resource.empty_reason)
+
+
+def none_known(reason: fhir.Concept) -> bool:
+    """Whether a reason for which nothing is listed says that someone found nothing to list."""
     if any(coding.code == "nilknown" for coding in reason.coding or ()):
         return True
     return not reason.coding and (reason.text or "").strip().lower() in (

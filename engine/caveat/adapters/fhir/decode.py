@@ -32,6 +32,11 @@ _KINDS: Final = {shape: name for name, shape in READ.items()}
 SIDE: Final[dict[str, Callable[[Any], bool]]] = {
     "Procedure": procedures.of_interest,
     "Encounter": lambda encounter: encounter.status == "in-progress",
+    "Composition": lambda document: any(one.empty_reason is not None for one in document.section or ()),
+    "DiagnosticReport": lambda report: (
+        report.contained is not None
+        or any(one.reference is not None and one.reference[:1] == "#" for one in report.result or ())
+    ),
 }
 
 

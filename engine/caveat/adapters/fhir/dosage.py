@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
@@ -98,6 +99,10 @@ def _known(instruction: bytes) -> tuple[dict[str, Any], Ledger]:
     return _fields(_step(_DECODER.decode(instruction), log, "")), log
 
 
+_EVERY_DAY: Final = Quantity(Decimal(1), "/d", ">=")
+"""How often a medicine is taken of which the amount of a day is known: every day, in one part or several."""
+
+
 def _fields(step: Step) -> dict[str, Any]:
     fields = {
         "dose": step.dose,
@@ -109,6 +114,8 @@ def _fields(step: Step) -> dict[str, Any]:
     }
     if step.daily is not None:
         fields["daily_dose"] = step.daily
+        if step.often is None and not step.as_needed:
+            fields["frequency"] = _EVERY_DAY
     return fields
 
 

@@ -1,4 +1,4 @@
-"""Dispenses and administrations that carry out a request of the record: no orders of their own."""
+"""Dispenses, administrations and statements that name a request of the record: no orders of their own."""
 
 from __future__ import annotations
 
@@ -78,6 +78,8 @@ def _requests_of(resource: Any, index: Index) -> tuple[str, ...]:
         references = resource.authorizing_prescription or []
     elif isinstance(resource, fhir.MedicationAdministration) and resource.request is not None:
         references = [resource.request]
+    elif isinstance(resource, fhir.MedicationStatement):
+        references = [*(resource.based_on or ()), *(resource.derived_from or ())]
     names = []
     for one in references:
         if not one.reference:

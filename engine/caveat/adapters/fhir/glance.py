@@ -14,7 +14,8 @@ from caveat.adapters.fhir.group import group
 from caveat.adapters.fhir.references import relative
 from caveat.errors import InputError
 
-Shape = Literal["bundle", "resource", "native", "log", "manifest"]
+Shape = Literal["bundle", "resource", "native", "log", "manifest", "lost"]
+"""`lost` is never found by a heading: it stands for what a document or a file says that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ PERSONAL: Final = ORDERED | {
     "List",
     "Encounter",
     "Procedure",
+    "DiagnosticReport",
+    "Composition",
 }
 
 _OF_ONE: Final = PERSONAL | {"Patient"}

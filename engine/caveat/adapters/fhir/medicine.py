@@ -76,12 +76,14 @@ def _referred(
         log.problem("reference", "a medication reference without a target", path, identifier or "")
         return {"text": f"Medication {identifier} that is not in the record"} if identifier else {}
     shown = log.clean(target, path)
-    why = (
-        "a reference that two different resources answer to"
-        if index.ambiguous(target)
-        else "a medication reference that points nowhere"
-    )
-    log.problem("reference", why, path, shown)
+    if index.ambiguous(target):
+        log.problem("reference", "a reference that two different resources answer to", path, shown)
+    elif display:
+        # a server that was not asked to include its medicines says what they are all the same
+        message = "a medicine that is not in the record was taken from the words beside the reference to it"
+        log.note("medicine-by-display", message, path)
+    else:
+        log.problem("reference", "a medication reference that points nowhere", path, shown)
     return {"text": display or f"Medication reference {shown} that points nowhere"}
 
 

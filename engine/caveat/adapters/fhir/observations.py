@@ -11,6 +11,8 @@ from caveat.adapters.assemble import complete, trusted
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
 from caveat.adapters.fhir.answers import is_total
+from caveat.adapters.fhir.by_name import has_loinc, name_of, settled, specimen_of
+from caveat.adapters.fhir.references import Index
 from caveat.adapters.fhir.results import worded_quantity
 from caveat.adapters.fhir.stated import CHILD_PUGH, REFILLED, Statements, topic_of
 from caveat.adapters.ledger import Ledger
@@ -18,6 +20,7 @@ from caveat.dates import When
 from caveat.facts.clinical import Coded, Observation
 from caveat.facts.values import Quantity
 from caveat.terminology.codes import Code
+from caveat.terminology.results import Named as Called
 
 _LEFT_OUT: Final = frozenset(("entered-in-error", "cancelled"))
 _FINAL: Final = frozenset(("final", "amended", "corrected"))
@@ -35,6 +38,8 @@ class Named:
     unbound: tuple[str, str] | None
     codes: tuple[Code, ...]
     words: str | None
+    called: Called | None = None
+    """What its words measure, where no concept binds its codes."""
 
 
 @dataclass(slots=True)
@@ -65,7 +70,20 @@ def _named(concept: fhir.Concept, bound: Bound | None) -> Named | None:
     if log.notes or log.problems or not (codes or words):
         return None
     unbound = None if bound is None else first_unbound(concept, bound)
-    return Named(topic_of(concept), unbound, codes, words)
+    topic, named_so = topic_of(concept), None
+    if topic is None and (unbound is not None or not codes or (bound is None and not has_loinc(concept))):
+        named_so = name_of(concept)
+    return Named(topic, unbound, codes, words, named_so)
+
+
+def called(concept: fhir.Concept | None, bound: Bound | None) -> Called | None:
+    """What the words of a concept measure; None where a code is bound, or may be."""
+    if concept is None or (concept.coding and any(one.code for one in concept.coding)):
+        if bound is None:
+            return None if has_loinc(concept) else name_of(concept)
+        if first_unbound(concept, bound) is None:
+            return None
+    return name_of(concept)
 
 
 class Unbound:
@@ -76,6 +94,11 @@ class Unbound:
     def __init__(self) -> None:
         self.codes: set[tuple[str, str]] = set()
         self.count = 0
+
+    def add(self, system: str, code: str) -> None:
+        """Counts one."""
+        self.codes.add((system, code))
+        self.count += 1
 
     def say(self, log: Ledger) -> None:
         """One note for all of them, or none."""
@@ -96,17 +119,19 @@ def observations(
     names: Names,
     unbound: Unbound,
     said: Statements,
+    index: Index | None = None,
+    holder: Any = None,
 ) -> list[Observation]:
     """The Observation and one more for each component; those of unbound codes are only counted.
 
-    Those that state a circumstance are entered in `said`; a context code is nothing else.
+    Those that state a circumstance are entered in `said`; a context code is nothing else. `index` leads
+    to the specimen, `holder` is the resource that holds this one inside it.
     """
     if not resource.component:
         named = names.of(resource.code)
-        if named is not None and named.topic is None:
+        if named is not None and named.topic is None and named.called is None:
             if named.unbound is not None:
-                unbound.codes.add(named.unbound)
-                unbound.count += 1
+                unbound.add(*named.unbound)
                 return []
             status = resource.status
             if status in _FINAL:
@@ -118,17 +143,22 @@ def observations(
         parts.append((resource, path, identity))
     for number, component in enumerate(components or ()):
         parts.append((component, f"{path}.component[{number}]", f"{identity}#{number}" if identity else None))
-    kept: list[tuple[Any, str, str | None, str | None, bool]] = []
+    kept: list[tuple[Any, str, str | None, str | None, bool, Called | None]] = []
     for part, where, name in parts:
-        topic = topic_of(part.code)
+        known = names.of(part.code)
+        if known is not None:
+            topic, key, named_so = known.topic, known.unbound, known.called
+        else:
+            topic = topic_of(part.code)
+            key = None if bound is None else first_unbound(part.code, bound)
+            named_so = called(part.code, bound) if topic is None else None
         is_fact = topic is None or not topic.startswith("context.")
-        if is_fact and bound is not None and (key := first_unbound(part.code, bound)) is not None:
+        if is_fact and named_so is None and key is not None:
             if topic is None:
-                unbound.codes.add(key)
-                unbound.count += 1
+                unbound.add(*key)
                 continue
             is_fact = False
-        kept.append((part, where, name, topic, is_fact))
+        kept.append((part, where, name, topic, is_fact, named_so))
     if not kept:
         return []
     status = values.lower_case(resource.status, _STATUSES, log, path + ".status")
@@ -139,7 +169,7 @@ def observations(
         log.note("observation-status", "an observation whose status is not stated or not known", path)
     at = _time(resource, log, path)
     found = []
-    for part, where, name, topic, is_fact in kept:
+    for part, where, name, topic, is_fact, named_so in kept:
         concept: str | None = None
         if topic == REFILLED:
             value = answer = None
@@ -155,6 +185,14 @@ def observations(
         if not (codes or words):
             log.problem("observation-unnamed", "an observation that does not say what was observed", where)
             continue
+        if named_so is not None:
+            shown = words or next((one.display for one in codes if one.display), "")
+            is_blood = specimen_of(resource, index, holder)
+            meant = settled(named_so, value, answer, shown, is_blood, at, log, where)
+            if meant is None:
+                unbound.add(codes[0].system if codes else "", codes[0].code if codes else shown)
+                continue
+            concept, value, answer = meant.concept, meant.value, meant.answer
         fields: dict[str, Any] = {
             "id": name,
             "concept": concept,

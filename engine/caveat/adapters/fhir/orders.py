@@ -17,6 +17,7 @@ from caveat.adapters.fhir.references import Index
 from caveat.adapters.ledger import Ledger
 from caveat.dates import LAST_YEAR, When, parse_when
 from caveat.facts.clinical import Coded, Order
+from caveat.terminology.text import key
 
 ORIGIN: Final = {
     "MedicationRequest": "order",
@@ -74,6 +75,27 @@ NONE_SAID: Final = {
     "no-known-medications": "the record says that no medicines are known",
     "no-medication-info": "the record says that nothing is known of medicines",
 }
+# SNOMED CT: no known medications, as IPS 2.0 has it; no known current medicines (Australian edition).
+_NONE_KNOWN: Final = frozenset(("787481004", "1234391000168107"))
+_NONE_WORDED: Final = frozenset(
+    (
+        "no known medications",
+        "no known medication",
+        "no current medications",
+        "no current medication",
+        "no known current medications",
+        "no medications",
+        "not on any medication",
+        "keine medikation bekannt",
+        "keine bekannte medikation",
+        "pas de traitement connu",
+        "aucun traitement en cours",
+        "geen medicatie",
+        "sin medicacion conocida",
+    )
+)
+_RUNNING: Final = frozenset(("active", "on-hold"))
+"""Status of requests that say themselves that they are in force."""
 _MISSING: Final = object()
 _WITH_REASON: Final = frozenset(("MedicationRequest", "MedicationStatement"))
 
@@ -125,9 +147,15 @@ def order(item: Item, index: Index, log: Ledger, path: str, identity: str) -> Or
 def about_none(resource: fhir.MedicationStatement) -> str | None:
     """Which of NONE_SAID a statement says in place of a medicine; None where it names one."""
     concept = resource.medication_codeable_concept
-    for coding in (concept.coding if concept is not None else None) or ():
+    if concept is None:
+        return None
+    for coding in concept.coding or ():
         if coding.system is not None and coding.system.endswith(_ABSENT) and coding.code in NONE_SAID:
             return coding.code
+        if coding.code in _NONE_KNOWN and values.system_name(coding.system or "") == "snomed":
+            return "no-known-medications"
+    if concept.text is not None and not concept.coding and key(concept.text) in _NONE_WORDED:
+        return "no-known-medications"
     return None
 
 
@@ -147,7 +175,7 @@ def _period(
         start = values.date(
             resource.when_handed_over or resource.when_prepared, log, path + ".whenHandedOver"
         )
-        length = timing.days(resource.days_supply, log, path + ".daysSupply")
+        length = timing.days(resource.days_supply, log, path + ".daysSupply", "d")
         bounds = _bounds(instructions, start, log, path + ".dosageInstruction")
         return bounds[0] or start, bounds[1] or _after(start, length)
     if not isinstance(resource, fhir.MedicationRequest):
@@ -166,6 +194,13 @@ def _period(
             repeats = min(max(supply.number_of_repeats_allowed or 0, 0), 1000)
             ends = _after(start or authored, None if length is None else length * (1 + repeats))
             stop = max((one for one in (closes, ends) if one is not None), key=lambda w: w.last, default=None)
+            if stop is not None and resource.status in _RUNNING:
+                if stop is ends:
+                    log.note("supply-ends", "an order in force is judged as over when its supply ends", where)
+                else:  # until then it may be dispensed; what was dispensed is taken after that
+                    message = "an order in force does not stop when its validity ends"
+                    log.note("validity-no-stop", message, where)
+                    stop = None
     return start or authored, stop
 
 

@@ -8,6 +8,7 @@ from caveat.adapters.assemble import trusted
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir import values
 from caveat.adapters.fhir.completeness import VOID, about, closes, is_nil_known
+from caveat.adapters.fhir.nothing import says_nothing, verified, worded
 from caveat.adapters.ledger import Ledger
 from caveat.dates import When
 from caveat.facts.clinical import Allergy, Coded, Condition
@@ -33,6 +34,10 @@ def condition(resource: fhir.Condition, log: Ledger, path: str, identity: str | 
         values.codes(resource.code, log, path + ".code"),
         values.text(resource.code, log, path + ".code"),
     )
+    if says_nothing(resource.code, words):
+        log.note("nothing-known", "an entry that says that nothing is known is no entry", path)
+        return None
+    words = worded(resource.code, words)
     if not (codes or words):
         log.problem("condition-unnamed", "a condition that does not say what it is", path)
         return None
@@ -93,6 +98,9 @@ def _one_of(concept: fhir.Concept | None, known: frozenset[str], log: Ledger, pa
     found = values.lower_case(values.first_code(concept), known, log, path)
     if found in known:
         return found
+    if known is VERIFICATION and (meant := verified(concept)) is not None:
+        log.note("status-in-words", "a verification status was read from its words", path)
+        return meant
     log.problem("status", "a status that FHIR R4 does not have; it counts as unknown", path, found or "")
     return None
 
@@ -122,6 +130,10 @@ def allergy(resource: fhir.AllergyIntolerance, log: Ledger, path: str, identity:
     subjects: dict[tuple[Any, str | None], None] = {}
     for concept in named:
         codes, words = values.codes(concept, log, path + ".code"), values.text(concept, log, path + ".code")
+        if says_nothing(concept, words):
+            log.note("nothing-known", "an entry that says that nothing is known is no entry", path)
+            return []
+        words = worded(concept, words)
         if codes or words:
             subjects.setdefault((codes, words))
     if not subjects:

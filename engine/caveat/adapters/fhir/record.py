@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from caveat.adapters.assemble import trusted
@@ -13,12 +14,14 @@ from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.folding import Folder
 from caveat.adapters.fhir.given import given_alone
 from caveat.adapters.fhir.group import ORDERED, Part
+from caveat.adapters.fhir.inside import Inside, names_inside
 from caveat.adapters.fhir.observations import Bound, Names, Unbound, observations
 from caveat.adapters.fhir.orders import NONE_SAID, order
 from caveat.adapters.fhir.problems import allergy, condition, no_known_allergies
 from caveat.adapters.fhir.procedures import procedure
 from caveat.adapters.fhir.references import Index, relative
 from caveat.adapters.fhir.stated import Facts, Statements
+from caveat.adapters.fhir.supplied import has_supply, still_supplied
 from caveat.adapters.ledger import Ledger
 from caveat.dates import parse_when
 from caveat.errors import DateError
@@ -45,20 +48,31 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
     said, complete, folder = Statements(), Completeness(), Folder()
     names = Names(bound)
     named: set[str] = set()
+    completed: set[str] = set()
     procedures: list[Condition] = []
     lists: dict[str, list[Any]] = {"conditions": [], "allergies": [], "observations": []}
     current = _current(part, log)
-    for (item, index), path in current:
+    inside = Inside()
+    for (item, index), path in chain(current, inside.entries):
         for mend in item.mends:
             where = f"{path}.{mend.path}" if mend.path else path
             log.problem("field", f"{mend.message}; it was not used", where, mend.value)
         resource: Any = item.resource
+        if resource.modifier_extension:
+            log.problem("modifier-extension", _MODIFIED, path, _addresses(resource.modifier_extension))
         if item.kind in ORDERED:
             found = order(item, index, log, path, resource.id or path)
             if found is not None:
                 folder.add(found, resource, index)
+                if found.status == "completed" and has_supply(resource, found):
+                    completed.add(path)
         elif item.kind == "Observation":
-            lists["observations"] += observations(resource, log, path, resource.id, names, unbound, said)
+            holder = inside.holders.get(path) if inside.holders else None
+            lists["observations"] += observations(
+                resource, log, path, resource.id, names, unbound, said, index, holder
+            )
+            if resource.contained is not None and holder is None:
+                inside.enter(item, index, log, path)
         elif item.kind == "Condition":
             problem = condition(resource, log, path, resource.id)
             if problem is not None:
@@ -68,10 +82,17 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
         elif item.kind == "List":
             if not named:
                 named.update(f"{one.kind}/{one.resource.id}" for (one, _), _ in current)  # type: ignore[union-attr]
-            complete.add(resource, partial(_is_here, named=named, index=index), log, path)
+            present = partial(_is_here, named=named | names_inside(resource), index=index)
+            complete.add(resource, present, log, path)
             none_known = no_known_allergies(resource, log, path, resource.id)
             if none_known is not None:
                 lists["allergies"].append(none_known)
+            if resource.contained is not None:
+                inside.enter(item, index, log, path)
+        elif item.kind == "Composition":
+            complete.add_document(resource, log, path)
+        elif item.kind == "DiagnosticReport":
+            inside.enter(item, index, log, path)
         elif item.kind == "Procedure":
             performed = procedure(resource, log, path, resource.id)
             if performed is not None:
@@ -91,6 +112,7 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
         )
     lists["orders"] = list(_distinct(folder.folded(log)))
     lists["orders"] = given_alone(lists, log)
+    lists["orders"] = still_supplied(lists["orders"], completed, log)
     stated, empty = complete.settle(lists, log, whole=part.incomplete is None)
     looked = _answered(part, stated)
     empty |= looked | _said_none(lists["orders"], log)
@@ -108,6 +130,15 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
         fields.update(said.settle(log, facts))
     fields["notes"], fields["problems"] = log.notes, log.problems
     return trusted(Patient, fields)
+
+
+_MODIFIED: Final = "an extension that may change what this means is not understood; it is read without it"
+
+
+def _addresses(extensions: Any) -> str:
+    """What extensions call themselves."""
+    listed = extensions if isinstance(extensions, list) else ()
+    return ", ".join(str(one.get("url", "")) for one in listed if isinstance(one, dict))
 
 
 def _said_none(orders: list[Order], log: Ledger) -> frozenset[str]:

@@ -135,6 +135,7 @@ class Supply(Struct, rename="camel"):
 class Resource(Struct, rename="camel"):
     id: str | None = None
     meta: Meta | None = None
+    modifier_extension: Any = None
 
 
 class Contained(Struct, rename="camel"):
@@ -195,6 +196,8 @@ class MedicationRequest(_Ordered, tag="MedicationRequest", tag_field="resourceTy
 
 
 class MedicationStatement(_Ordered, tag="MedicationStatement", tag_field="resourceType", rename="camel"):
+    based_on: list[Reference] | None = None
+    derived_from: list[Reference] | None = None
     taken: Any = None  # STU3
     was_not_taken: Any = None  # DSTU2
     status_reason: Concept | list[Concept] | None = None
@@ -286,6 +289,8 @@ class Observation(Resource, tag="Observation", tag_field="resourceType", rename=
     status: str | None = None
     code: Concept | None = None
     subject: Reference | None = None
+    specimen: Reference | None = None
+    contained: Any = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
     effective_instant: str | None = None
@@ -332,6 +337,7 @@ class List(Resource, tag="List", tag_field="resourceType", rename="camel"):
     date: str | None = None
     entry: list[ListEntry] | None = None
     empty_reason: Concept | None = None
+    contained: Any = None
 
 
 class Encounter(Resource, tag="Encounter", tag_field="resourceType", rename="camel"):

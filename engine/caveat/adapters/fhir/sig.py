@@ -179,6 +179,9 @@ def _of_day(parts: Parts, amounts: list[Amount], rate: Rate | None, base: Said) 
     if len(stated) != 1 or amounts or rate is not None or not stated[0].unit:
         return None
     times = None if parts.divided is None else Rate(Fraction(parts.divided), Fraction(parts.divided))
+    only = stated[0]
+    if times is None and only.sure and only.low == only.high <= 1 and only.unit in vocabulary.COUNTED:
+        return replace(base, dose=only.quantity(), often=Rate(Fraction(1), Fraction(1)))
     return replace(base, daily=stated[0].quantity(f"{stated[0].unit}/d"), often=times)
 
 

@@ -168,12 +168,13 @@ def _is_finite(value: Fraction) -> bool:
     return rest == 1
 
 
-def days(duration: fhir.Amount | None, log: Ledger, path: str) -> Fraction | None:
-    """A Duration in days, or None when its unit is no unit of time."""
+def days(duration: fhir.Amount | None, log: Ledger, path: str, usual: str = "") -> Fraction | None:
+    """A Duration in days, or None when its unit is no unit of time; `usual` is meant where none is stated."""
     found = values.amount(duration, log, path)
     if found is None:
         return None
-    unit = UNIT_DAYS.get(_TIME_WORDS.get(found.unit.lower().rstrip("s"), found.unit))
+    stated = found.unit or usual
+    unit = UNIT_DAYS.get(_TIME_WORDS.get(stated.lower().rstrip("s"), stated))
     if unit is None or found.value < 0 or found.value * 1 > _LONGEST_DAYS:
         log.problem("duration", "a duration that cannot be read; it was not used", path, str(found))
         return None
@@ -189,4 +190,6 @@ _TIME_WORDS: Final = {
     "hour": "h",
     "minute": "min",
     "hr": "h",
+    **dict.fromkeys(("tag", "tage", "jour", "dia", "d\u00eda", "giorno", "giorni", "dag", "dagen"), "d"),
+    **dict.fromkeys(("woche", "wochen", "semaine", "semana", "week", "weken"), "wk"),
 }

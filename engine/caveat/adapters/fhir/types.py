@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from caveat.adapters.fhir import shapes as fhir
+from caveat.adapters.fhir import shapes_reports as reports
 
 READ: Final[dict[str, type[msgspec.Struct]]] = {
     "Patient": fhir.Patient,
@@ -23,6 +24,9 @@ READ: Final[dict[str, type[msgspec.Struct]]] = {
     "List": fhir.List,
     "Encounter": fhir.Encounter,
     "Procedure": fhir.Procedure,
+    "DiagnosticReport": reports.DiagnosticReport,
+    "Specimen": reports.Specimen,
+    "Composition": reports.Composition,
 }
 
 # The shapes of READ as one type, told apart by resourceType.
@@ -38,6 +42,9 @@ Readable = (
     | fhir.List
     | fhir.Encounter
     | fhir.Procedure
+    | reports.DiagnosticReport
+    | reports.Specimen
+    | reports.Composition
 )
 
 # Resource types of R4 that hold no facts, decoded to nothing. Any other name takes the slower way.
@@ -45,9 +52,9 @@ SKIPPED: Final = (
     "Account ActivityDefinition AdverseEvent Appointment AppointmentResponse AuditEvent Basic Binary "
     "BiologicallyDerivedProduct BodyStructure CapabilityStatement CarePlan CareTeam CatalogEntry "
     "ChargeItem ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication "
-    "CommunicationRequest CompartmentDefinition Composition ConceptMap Consent Contract Coverage "
+    "CommunicationRequest CompartmentDefinition ConceptMap Consent Contract Coverage "
     "CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue Device DeviceDefinition "
-    "DeviceMetric DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference "
+    "DeviceMetric DeviceRequest DeviceUseStatement DocumentManifest DocumentReference "
     "EffectEvidenceSynthesis Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare "
     "EventDefinition Evidence EvidenceVariable ExampleScenario ExplanationOfBenefit FamilyMemberHistory "
     "Flag Goal GraphDefinition Group GuidanceResponse HealthcareService ImagingStudy Immunization "
@@ -61,7 +68,7 @@ SKIPPED: Final = (
     "PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Provenance "
     "Questionnaire QuestionnaireResponse RelatedPerson RequestGroup ResearchDefinition "
     "ResearchElementDefinition ResearchStudy ResearchSubject RiskAssessment RiskEvidenceSynthesis "
-    "Schedule SearchParameter ServiceRequest Slot Specimen SpecimenDefinition StructureDefinition "
+    "Schedule SearchParameter ServiceRequest Slot SpecimenDefinition StructureDefinition "
     "StructureMap Subscription SubstanceNucleicAcid SubstancePolymer SubstanceProtein "
     "SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery "
     "SupplyRequest Task TerminologyCapabilities TestReport TestScript ValueSet VerificationResult "

@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
+from caveat.adapters.omop.faults import LOST
 from caveat.adapters.omop.layout import ABOUT, CLINICAL
 from caveat.adapters.omop.source import Tables
 from caveat.adapters.omop.summary import warnings
@@ -52,7 +53,10 @@ def omop(
     if "drug_exposure" in tables and set(CLINICAL["drug_exposure"].needed) <= set(
         tables["drug_exposure"].columns
     ):
-        tables.pop("drug_era", None)
+        tables.pop(
+            "drug_exposure" if "drug_era" in tables and tables["drug_exposure"].isEmpty() else "drug_era",
+            None,
+        )
     label = source if isinstance(source, str) else "tables"
     gather = Databases(
         sent(spark, _vocabulary(spark, found.tables, tables)),
@@ -70,14 +74,15 @@ def omop(
     summaries = kept.where(col("about").isNotNull()).select("about", "entered").collect()
     rejects = kept.where(col("reject").isNotNull()).select("reject.*", "line")
     records = sum(row.entered for row in summaries)
+    patients = kept.where(col("patient").isNotNull()).select(
+        *(f"patient.{name}" for name in published().names)
+    )
     if found.broken is not None:
         found.broken.write.parquet(f"{work}/broken")
         broken = spark.read.schema(found.broken.schema).parquet(f"{work}/broken")
         rejects = rejects.unionByName(_broken(broken))
         records += broken.where(col("table") == "person").count()
-    patients = kept.where(col("patient").isNotNull()).select(
-        *(f"patient.{name}" for name in published().names)
-    )
+        patients = _told(patients, broken)
     return Built(patients, rejects, records, _about([json.loads(row.about) for row in summaries], label))
 
 
@@ -107,6 +112,27 @@ def _broken(broken: DataFrame) -> DataFrame:
         lit(False).alias("harmless"),
         lit(None).cast("long").alias("line"),
     )
+
+
+def _told(patients: DataFrame, broken: DataFrame) -> DataFrame:
+    """The patients, each with a problem where a line of CSV that names it was lost."""
+    from pyspark.sql.functions import array_sort, coalesce, col, collect_set, concat, lit, struct
+
+    if broken.isEmpty():
+        return patients
+    said = struct(
+        lit("row-lost").alias("code"),
+        lit(LOST).alias("message"),
+        col("table").alias("path"),
+        lit("").alias("value"),
+    )
+    whose = broken.where((col("table") != "person") & col("person").isNotNull())
+    lost = whose.groupBy(col("person").alias("lost_of")).agg(collect_set(said).alias("lost"))
+    joined = patients.join(lost, col("id") == col("lost_of"), "left")
+    kind = patients.schema["problems"].dataType
+    nothing = coalesce(col("lost").cast(kind), lit([]).cast(kind))
+    problems = array_sort(concat(col("problems"), nothing)).alias("problems")
+    return joined.select(*(problems if name == "problems" else col(name) for name in patients.columns))
 
 
 def _vocabulary(

@@ -13,6 +13,7 @@ from caveat.adapters.documents import Document, document
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.glance import SHARED
 from caveat.adapters.fhir.group import PERSONAL, identifiers, owner
+from caveat.adapters.fhir.lost import of_line
 from caveat.adapters.fhir.references import relative
 from caveat.adapters.native import RecordError, read_native
 from caveat.adapters.reject import Reject, reject
@@ -145,7 +146,7 @@ def read_line(data: bytes, label: str) -> Read:
     """What a line is, by its own account; never raises for what it holds."""
     found = document(data)
     if isinstance(found, Reject):
-        return Read(None, (), (found.at(label),))
+        return Read(None, tuple(of_line(data, label, None)), (found.at(label),))
     if found.shape == "resource":
         survey = Survey()
         loose(found, Source(label, None, ""), survey)
@@ -197,6 +198,10 @@ def _resource(item: Item, data: bytes, label: str, line: int) -> Iterator[dict[s
             yield {"role": REJECT, "reject": plain(_homeless(item, why, label))}
         else:
             yield {"role": THEIRS, "owner": whose, "refs": _references(resource), "data": kept}
+    elif item.kind == "Specimen":
+        whose, _ = owner(resource, {}, None)
+        if whose is not None:
+            yield {"role": THEIRS, "owner": whose, "refs": [], "data": kept}
     elif item.kind in SHARED:
         if resource.id:
             names = [f"{item.kind}/{resource.id}"]

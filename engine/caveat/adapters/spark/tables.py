@@ -19,7 +19,10 @@ _BROKEN: Final = "_caveat_broken"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The tables of a database, and lines of CSV that could not be taken apart: table, file and line text."""
+    """The tables of a database, and lines of CSV that could not be taken apart.
+
+    Of each: its table, file and text, and the person it names, or null.
+    """
 
     tables: dict[str, DataFrame]
     broken: DataFrame | None
@@ -104,8 +107,12 @@ def _csv(spark: SparkSession, name: str, files: list[str], broken: list[DataFram
     # Spark reads no column of broken lines alone: the first cell is asked for too, and nothing of it kept.
     text = expr(f"concat({_BROKEN}, coalesce(substring(`{columns[0][0]}`, 1, 0), ''))")
     file = col("_metadata.file_path").alias("file")
-    whole = found.select(lit(name).alias("table"), file, text.alias("text"))
-    broken.append(whole.where(col("text").isNotNull()))
+    whole = found.select(lit(name).alias("table"), file, text.alias("text")).where(col("text").isNotNull())
+    whose = lit(None).cast("string")
+    if "person_id" in columns[0]:
+        cell = f"split(text, '[{separator}]')[{columns[0].index('person_id')}]"
+        whose = expr(f"cast(try_cast(trim(BOTH ' \"' FROM {cell}) AS decimal(38, 0)) AS string)")
+    broken.append(whole.withColumn("person", whose))
     return found.where(col(_BROKEN).isNull()).drop(_BROKEN)
 
 
@@ -115,7 +122,9 @@ def _header(spark: SparkSession, file: str) -> str:
 
 
 def _cells(head: str, separator: str) -> list[str]:
-    cells = [cell.strip().lower() for cell in next(csv.reader([head], delimiter=separator), [])]
+    cells = [
+        cell.strip().strip('"').strip().lower() for cell in next(csv.reader([head], delimiter=separator), [])
+    ]
     return [
         cell if cell and cell not in cells[:place] else f"{cell or 'column'}#{place}"
         for place, cell in enumerate(cells)

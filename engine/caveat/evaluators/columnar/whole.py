@@ -188,8 +188,8 @@ class Whole:
                 stated: dict[str, Any] = {concept: Measurement.model_construct(value=quantity)}
                 patient = Patient.model_construct(id="", **stated)
             chart = Chart(patient, self.facts.known.terminology, as_of=self.facts.as_of)
-            observed(chart)
-            memo[key] = len(chart.notes), bool(chart.problems)
+            unused = any(one.interval is None for found in observed(chart).values() for one in found)
+            memo[key] = len(chart.notes), unused or bool(chart.problems)
         notes, impossible = memo[key]
         self.notes[row] += notes
         self.hard[row] |= impossible

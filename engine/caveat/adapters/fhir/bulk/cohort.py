@@ -118,7 +118,7 @@ class BulkCohort:
         say: Callable[[str], None],
     ) -> State:
         files = [one for one in sources if isinstance(one, Source)]
-        sorting = Sorting(folder, buckets, alone=len(files) == 1)
+        sorting = Sorting(folder, buckets, alone=len(files) == 1, bound=self._bound)
         hashes: list[Future[str]] = []
         every = max(1, len(files) // 100)
         try:

@@ -28,6 +28,7 @@ from caveat.adapters.fhir.bulk.thin import (
     ThinObservation,
     ThinOrder,
 )
+from caveat.adapters.fhir.observations import Bound, called
 from caveat.adapters.fhir.references import relative
 from caveat.adapters.fhir.stated import topic_of
 from caveat.adapters.ledger import Ledger
@@ -91,7 +92,8 @@ _THIN_ORDER: Final = msgspec.json.Decoder(THIN["MedicationRequest"])
 class Tables:
     """What was understood so far, by number."""
 
-    def __init__(self) -> None:
+    def __init__(self, bound: Bound | None = None) -> None:
+        self._bound = bound
         self.concepts: list[fhir.Concept] = []
         self.forms: list[Form] = []
         self.orders: list[fhir.MedicationRequest] = []
@@ -103,7 +105,7 @@ class Tables:
         self._by_unit: dict[tuple[str | None, ...], int] = {}
 
     def concept_numbers(self, keys: list[bytes]) -> list[int]:
-        """Concepts that name something and state no circumstance."""
+        """Concepts that name something, state no circumstance and are not read by their names."""
         return self._concepts.numbers(keys, self._concept)
 
     def unit_numbers(self, keys: list[bytes]) -> list[int]:
@@ -198,7 +200,7 @@ class Tables:
             concept = msgspec.json.decode(key, type=fhir.Concept)
         except _MISFIT:
             return NOT_PLAIN
-        if topic_of(concept) is not None:
+        if topic_of(concept) is not None or called(concept, self._bound) is not None:
             return NOT_PLAIN
         if not (values.codes(concept, Ledger(), "") or values.text(concept, Ledger(), "")):
             return NOT_PLAIN

@@ -72,6 +72,7 @@ def _references(resource: Any) -> Iterator[str]:
     """Every reference of a resource by which facts are looked up."""
     one = getattr(resource, "medication_reference", None)
     several = (
+        getattr(resource, "specimen", None),
         *(getattr(resource, "reason_reference", None) or ()),
         *(getattr(part, "item_reference", None) for part in getattr(resource, "ingredient", None) or ()),
         *(getattr(part, "item", None) for part in getattr(resource, "entry", None) or ()),

@@ -126,9 +126,11 @@ def _bears_on(item: Item, resource: Any, order: int) -> tuple[str, ...]:
     kind = item.kind
     if not resource.id or len(resource.id) > _LONGEST or item.line != order:
         return KINDS
-    if kind in ("List", "Encounter", "MedicationAdministration"):
+    if kind in ("List", "Encounter", "MedicationAdministration", "DiagnosticReport", "Composition"):
         return KINDS
     if kind == "Observation":
+        if resource.contained is not None:
+            return KINDS
         parts = (resource, *(resource.component or ()))
         return KINDS if any(topic_of(part.code) is not None for part in parts) else ()
     if kind == "Procedure":
@@ -136,7 +138,12 @@ def _bears_on(item: Item, resource: Any, order: int) -> tuple[str, ...]:
     if kind in ORDERED:
         named = [one.reference or "" for one in resource.reason_reference or ()]
         found = tuple(one for one in KINDS if any(f"{one}/" in name for name in named))
-        return (*found, "MedicationRequest") if kind == "MedicationDispense" else found
+        requests = (
+            kind == "MedicationDispense"
+            or (kind == "MedicationStatement" and bool(resource.based_on or resource.derived_from))
+            or (kind == "MedicationRequest" and resource.dispense_request is not None)
+        )
+        return (*found, "MedicationRequest") if requests else found
     return ()
 
 

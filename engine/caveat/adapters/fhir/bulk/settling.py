@@ -20,6 +20,7 @@ from caveat.adapters.reject import Reject
 def settle(sorting: Sorting, folder: Path, buckets: int, asked: Sequence[str]) -> None:
     """Places what waits, sets aside what belongs to nobody, and says so when nothing was found."""
     sorting.deferred.close()
+    sorting.hold_to_manifests()
     homeless: list[dict[tuple[str, str], tuple[Item, int]]] = [{} for _ in sorting.groups]
     if sorting.deferred.count:
         names = Names(folder / "names.sqlite")

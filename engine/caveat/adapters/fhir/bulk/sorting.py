@@ -23,11 +23,14 @@ from caveat.adapters.fhir.bulk.shelf import Filling
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.glance import SHARED, glance
 from caveat.adapters.fhir.group import PERSONAL
+from caveat.adapters.fhir.lost import ALL, kind_of, of_file
+from caveat.adapters.fhir.manifest import Promised, lacking, promised
+from caveat.adapters.fhir.observations import Bound
 from caveat.adapters.fhir.shapes import other_version
 from caveat.adapters.files import documents_of
 from caveat.adapters.reject import Reject, reject
 from caveat.adapters.sources import DAMAGE, HEAD, LARGEST, Source, start, unreadable
-from caveat.adapters.survey import Survey, enter_loose
+from caveat.adapters.survey import Survey, enter_loose, remains
 from caveat.errors import InputError
 from caveat.facts.patient import Patient
 
@@ -75,7 +78,7 @@ class Group:
 class Sorting:
     """Takes sources one by one; what it writes is below `folder`."""
 
-    def __init__(self, folder: Path, buckets: int, *, alone: bool) -> None:
+    def __init__(self, folder: Path, buckets: int, *, alone: bool, bound: Bound | None = None) -> None:
         self._buckets, self._alone = buckets, alone
         self.places = Places(buckets)
         self.spill = Spill(folder / "rows.bin", buckets)
@@ -84,12 +87,15 @@ class Sorting:
         self.deferred: Journal[Row] = Journal(folder / "deferred.bin")
         self.groups: list[Group] = []
         self.types: Counter[str] = Counter()
+        self.lone: Counter[str] = Counter()
+        """Resources outside Bundles by type, those that cannot be read too."""
+        self.manifests: list[tuple[int, Promised]] = []
         self.codes: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.anything = False
         """Whether any patient, or any reject that is not harmless, was met."""
         self._numbers: dict[str, int] = {}
-        self.tables = Tables()
+        self.tables = Tables(bound)
         self.gather = Gather(self.tables, self.places, self.spill.sheets)
         self._decoder = Decoder()
         self._decode_any = msgspec.json.Decoder(decode.union()).decode
@@ -121,11 +127,10 @@ class Sorting:
                 if head.lstrip()[:1] == b"{" and is_ndjson(head, complete=len(head) < HEAD):
                     self._lines(source, number, stream)
                     return
-        except InputError as problem:
+        except (InputError, *DAMAGE) as error:
+            problem = error if isinstance(error, InputError) else unreadable(source.label, error)
             self.aside(reject(problem, source=source.label))
-            return
-        except DAMAGE as error:
-            self.aside(reject(unreadable(source.label, error), source=source.label))
+            self._lost(Document(b"", "lost", problem.message), source, number, 0)
             return
         self._documents(source, number)
 
@@ -152,6 +157,7 @@ class Sorting:
                 if sum(map(len, rest)) >= LARGEST:
                     message = "a line is longer than 1 GiB; reading stops here"
                     self.aside(Reject(source.label, "too-large", message, line + 1))
+                    self._lost(Document(b"", "lost", message), source, number, line + 1)
                     return
                 continue
             data = b"".join((*rest, block))
@@ -183,6 +189,7 @@ class Sorting:
             group.belonging = True
             self.counts["lines"] += plain
             self.types.update(entered)
+            self.lone.update(entered)
             group.saw([kind for kind, count in entered.items() if count], source.label)
         return logged
 
@@ -198,7 +205,11 @@ class Sorting:
             except _MISFIT:
                 if text.strip():
                     whole = text + b"\n" if lines.ends(at) else text
-                    return self._line(document(whole, line=line), source, file, line, logged=logged)
+                    one = document(whole, line=line)
+                    if isinstance(one, Reject):
+                        self._lost(Document(whole, "lost", line=line), source, file, line)
+                        self.lone[kind_of(whole)] += 1
+                    return self._line(one, source, file, line, logged=logged)
                 return logged
         self._resource(resource, source, file, line, number)
         return logged
@@ -222,6 +233,7 @@ class Sorting:
         self.counts["lines"] += 1
         name = type(resource).__name__[1:] if kind is None else kind
         self.types[name] += 1
+        self.lone[name] += 1
         if name not in group.kinds:
             group.saw((name,), source.label)
         if kind is None:
@@ -249,6 +261,10 @@ class Sorting:
         self, found: Document | Patient | Reject, source: Source, file: int, order: int, *, logged: bool
     ) -> bool:
         """One document; returns whether the source has been named as a log."""
+        if isinstance(found, Document) and found.shape == "lost":
+            self._lost(found, source, file, order)
+            self.lone[kind_of(found.data)] += 1
+            return logged
         self.counts["lines"] += getattr(found, "line", None) is not None
         if isinstance(found, Reject):
             self.aside(found)
@@ -264,6 +280,7 @@ class Sorting:
             self._native(found, source, file, order)
         elif found.shape == "resource":
             self.types[found.kind] += 1
+            self.lone[found.kind] += 1
             try:
                 item = decode.resource(found.data, found.kind)
             except InputError as problem:
@@ -271,15 +288,36 @@ class Sorting:
                 group.saw((found.kind,), source.label)
                 group.rejected = True
                 self.aside(reject(problem, source=source.label, line=found.line))
+                self._lost(Document(found.data, "lost", line=found.line), source, file, order)
             else:
                 self._loose(item, found, source, file, order)
         else:
+            if found.shape == "manifest":
+                self.manifests.append((self.group(source), promised(found.data, source.label)))
             if not logged:
                 message = "the log of an export holds no records"
                 self.aside(Reject(source.label, "no-patient", message, line=found.line, harmless=True))
             return True
         self.spill.held(len(found.data) if isinstance(found, Document) else 2_000)
         return logged
+
+    def _lost(self, found: Document, source: Source, file: int, order: int) -> None:
+        """What is left of a resource that cannot be read; of a file, what its whole group is told."""
+        number = self.group(source)
+        group = self.groups[number]
+        for item in remains(found, source.label):
+            if item.kind == ALL:
+                group.common.append(row(item, file=file, group=number, order=order))
+            else:
+                group.saw((item.kind,), source.label)
+                self._place(item, number, file, order)
+
+    def hold_to_manifests(self) -> None:
+        """Says what manifests promise and was not read, to everybody in their groups too."""
+        for one in lacking([promise for _, promise in self.manifests], self.lone):
+            self.aside(one)
+            for number in dict.fromkeys(group for group, _ in self.manifests):
+                self.groups[number].common.append(row(of_file(one.source, one.message), group=number))
 
     def _loose(self, item: Item, found: Document, source: Source, file: int, order: int) -> None:
         """A resource outside a Bundle with something to say beside it, as the survey enters it."""
@@ -314,7 +352,8 @@ class Sorting:
             reference = referred(resource)
             bucket = None if reference is None else self.places.of(reference)
             if bucket is None:
-                self.deferred.add(kept)
+                if item.kind in PERSONAL or item.mends:
+                    self.deferred.add(kept)
             else:
                 group.belonging = True
                 self.spill.frame(bucket).rows.append(kept)

@@ -18,7 +18,7 @@ from caveat.facts.patient import Patient
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised when files written by an older version can no longer be read."""
 
 

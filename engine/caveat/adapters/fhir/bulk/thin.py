@@ -31,6 +31,7 @@ class ThinObservation(_Thin, tag="Observation", tag_field="resourceType", rename
     issued: str | None = None
     value_quantity: Raw = ABSENT
     component: Raw = ABSENT
+    specimen: Raw = ABSENT  # asked for only where a result is read by its name, which is never plain
     value_codeable_concept: Raw = ABSENT
     value_string: Raw = ABSENT
     data_absent_reason: Raw = ABSENT
