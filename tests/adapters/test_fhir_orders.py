@@ -434,7 +434,7 @@ def test_the_longest_supply_counts_with_its_repeats() -> None:
         "expectedSupplyDuration": {"value": 30, "unit": "days", "code": "d"},
         "numberOfRepeatsAllowed": 1,
     }
-    found = order(dispenseRequest=supply)
+    found = order(dispenseRequest=supply, status="completed")
     assert (str(found.start), str(found.stop)) == ("2026-01-01", "2026-03-02")
 
 
@@ -467,6 +467,24 @@ def test_a_request_that_is_completed_runs_while_its_supply_lasts() -> None:
         {"status": "stopped"},
     ):
         assert read({**made, **other}).orders[0].status in ("completed", "stopped")  # type: ignore[index]
+
+
+def test_an_order_in_force_outlives_its_supply_unless_another_carries_it_on() -> None:
+    """The status says that it is taken; a refill written anew is the order that is taken then."""
+    old = request(authoredOn="2025-03-01", dispenseRequest=SUPPLY)
+    found = read(old)
+    assert [(one.status, one.stop) for one in found.orders or ()] == [("active", None)]
+    assert codes(found.notes) == ["supply-no-stop"]
+    new = request("o2", authoredOn="2025-06-01", dispenseRequest=SUPPLY)
+    both = read(old, new)
+    assert [str(one.stop) for one in both.orders or ()] == ["2025-05-30", "None"]
+    assert codes(both.notes) == ["supply-no-stop"]
+    over = read(old, {**new, "status": "stopped"})
+    assert [str(one.stop) for one in over.orders or ()] == ["None", "2025-08-30"]
+    on_hold = read({**old, "status": "on-hold"})
+    assert [one.stop for one in on_hold.orders or ()] == [None]
+    draft = read({**old, "status": "draft"})
+    assert [str(one.stop) for one in draft.orders or ()] == ["2025-05-30"]
 
 
 def test_days_of_supply_without_a_unit_are_days() -> None:

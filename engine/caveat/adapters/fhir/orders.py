@@ -94,7 +94,7 @@ _NONE_WORDED: Final = frozenset(
         "sin medicacion conocida",
     )
 )
-_RUNNING: Final = frozenset(("active", "on-hold"))
+RUNNING: Final = frozenset(("active", "on-hold"))
 """Status of requests that say themselves that they are in force."""
 _MISSING: Final = object()
 _WITH_REASON: Final = frozenset(("MedicationRequest", "MedicationStatement"))
@@ -194,13 +194,10 @@ def _period(
             repeats = min(max(supply.number_of_repeats_allowed or 0, 0), 1000)
             ends = _after(start or authored, None if length is None else length * (1 + repeats))
             stop = max((one for one in (closes, ends) if one is not None), key=lambda w: w.last, default=None)
-            if stop is not None and resource.status in _RUNNING:
-                if stop is ends:
-                    log.note("supply-ends", "an order in force is judged as over when its supply ends", where)
-                else:  # until then it may be dispensed; what was dispensed is taken after that
-                    message = "an order in force does not stop when its validity ends"
-                    log.note("validity-no-stop", message, where)
-                    stop = None
+            if stop is not None and stop is not ends and resource.status in RUNNING:
+                # until then it may be dispensed; what was dispensed is taken after that
+                log.note("validity-no-stop", "an order in force does not stop when its validity ends", where)
+                stop = None
     return start or authored, stop
 
 

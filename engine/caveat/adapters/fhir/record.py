@@ -48,7 +48,7 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
     said, complete, folder = Statements(), Completeness(), Folder()
     names = Names(bound)
     named: set[str] = set()
-    completed: set[str] = set()
+    supplied: set[str] = set()
     procedures: list[Condition] = []
     lists: dict[str, list[Any]] = {"conditions": [], "allergies": [], "observations": []}
     current = _current(part, log)
@@ -64,8 +64,8 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
             found = order(item, index, log, path, resource.id or path)
             if found is not None:
                 folder.add(found, resource, index)
-                if found.status == "completed" and has_supply(resource, found):
-                    completed.add(path)
+                if has_supply(resource, found):
+                    supplied.add(path)
         elif item.kind == "Observation":
             holder = inside.holders.get(path) if inside.holders else None
             lists["observations"] += observations(
@@ -112,7 +112,7 @@ def patient(part: Part, *, bound: Bound | None = None, unbound: Unbound | None =
         )
     lists["orders"] = list(_distinct(folder.folded(log)))
     lists["orders"] = given_alone(lists, log)
-    lists["orders"] = still_supplied(lists["orders"], completed, log)
+    lists["orders"] = still_supplied(lists["orders"], supplied, log)
     stated, empty = complete.settle(lists, log, whole=part.incomplete is None)
     looked = _answered(part, stated)
     empty |= looked | _said_none(lists["orders"], log)

@@ -1,4 +1,4 @@
-"""Requests that are completed because everything was dispensed, while the supply lasts."""
+"""Requests that end with their supply: completed ones run while it lasts, those in force beyond it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from caveat.adapters.fhir import shapes as fhir
 from caveat.adapters.fhir.folding import same_medicine
+from caveat.adapters.fhir.orders import RUNNING
 from caveat.adapters.ledger import Ledger
 from caveat.facts.clinical import Order
 
@@ -14,8 +15,10 @@ _OVER = ("completed", "stopped", "cancelled")
 
 
 def has_supply(resource: Any, order: Order) -> bool:
-    """Whether a completed request ends when its supply is used up, as nothing else says when."""
-    if not isinstance(resource, fhir.MedicationRequest) or order.status != "completed" or order.stop is None:
+    """Whether a request, completed or in force, ends when its supply is used up and by nothing else."""
+    if not isinstance(resource, fhir.MedicationRequest) or order.stop is None:
+        return False
+    if order.status != "completed" and order.status not in RUNNING:
         return False
     supply = resource.dispense_request
     return supply is not None and supply.expected_supply_duration is not None and not _is_bounded(resource)
@@ -29,20 +32,34 @@ def _is_bounded(resource: fhir.MedicationRequest) -> bool:
     return False
 
 
-def still_supplied(orders: Sequence[Order], completed: set[str], log: Ledger) -> list[Order]:
-    """The orders, with the requests of `completed` (by source) judged until their supply is used up.
+def still_supplied(orders: Sequence[Order], supplied: set[str], log: Ledger) -> list[Order]:
+    """The orders, with the requests of `supplied` (by source) judged as long as they may be taken.
 
-    A prescription is completed when all of it was dispensed, which is when taking it begins. One that
-    another order of the same medicine carries on stays what it is.
+    A prescription is completed when all of it was dispensed, which is when taking it begins: until its
+    supply is used up it counts. One in force is still taken when its supply is used up, as its status
+    says, unless another order carries the medicine on, as refills written anew do.
     """
-    if not completed:
+    if not supplied:
         return list(orders)
     running = [one for one in orders if one.status not in _OVER]
     found = []
     for one in orders:
-        if one.source in completed and not any(same_medicine(one, other) for other in running):
-            message = "a completed request is judged as an order of unknown status while its supply lasts"
-            log.note("completed-supply", message, one.source or "")
-            one = one.model_copy(update={"status": "unknown"})
+        if one.source in supplied:
+            others = [other for other in running if other is not one and same_medicine(one, other)]
+            where = one.source or ""
+            if one.status == "completed" and not others:
+                message = "a completed request is judged as an order of unknown status while its supply lasts"
+                log.note("completed-supply", message, where)
+                one = one.model_copy(update={"status": "unknown"})
+            elif one.status in RUNNING and not any(_carries_on(other, one) for other in others):
+                log.note("supply-no-stop", "an order in force does not stop when its supply ends", where)
+                one = one.model_copy(update={"stop": None})
         found.append(one)
     return found
+
+
+def _carries_on(other: Order, one: Order) -> bool:
+    """Whether another order of the medicine runs longer than one does."""
+    if one.stop is None or other.stop is None:
+        return other.stop is None
+    return other.stop.last > one.stop.last
