@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from caveat.adapters import Reject, read_records
 from caveat.adapters.cohort.base import Chunk, Cohort
-from caveat.adapters.cohort.tables import ColumnarCsv, NativeCohort
+from caveat.adapters.cohort.tables import ColumnarCsv, NativeCohort, sniff
 from caveat.adapters.native import to_native
 from caveat.columns.rows import Rows
 from caveat.errors import InputError
@@ -227,3 +227,14 @@ def test_several_files(native: Path, csv_file: Path, tmp_path: Path) -> None:
     assert len(patients(found)) == 72
     assert {r.source for r in rejects(found)} == {str(native), str(copy)}
     assert [one.path for one in NativeCohort((str(native),)).inputs()] == [str(native)]
+
+
+def test_a_row_with_nul_bytes_does_not_cost_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"patient_id,sex\np1,male\np2,fe\x00male\np3,female\n")
+    cohort = sniff([file])
+    assert isinstance(cohort, ColumnarCsv)
+    found = chunks(cohort, tmp_path / "work")
+    assert [one.id for one in patients(found)] == ["p1", "p3"]
+    assert [(one.code, one.line) for one in rejects(found)] == [("nul", 3)]
+    assert [one.patient for chunk in found for one in chunk.rejected] == ["p2"]

@@ -340,3 +340,57 @@ def test_native_records_of_an_extract_are_those_of_its_parquet(tmp_path: Path) -
     lines = tmp_path / "lines"
     lines.write_text("".join(json.dumps(to_native(one)) + "\n" for one in found), "utf-8")
     assert patients(chunks(NativeCohort((str(lines),), a_part=4), tmp_path / "w")) == found
+
+
+def encrypted(path: Path, *, plaintext_footer: bool) -> Path:
+    """A file whose column of ids is encrypted."""
+    import base64
+
+    import pyarrow.parquet.encryption as secret
+
+    class Keys(secret.KmsClient):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+
+        def wrap_key(self, key: bytes, name: str) -> bytes:
+            return base64.b64encode(key)
+
+        def unwrap_key(self, key: bytes, name: str) -> bytes:
+            return base64.b64decode(key)
+
+    table = pa.table({"id": ["p1", "p2"], "sex": ["male", "female"]})
+    how = secret.EncryptionConfiguration(
+        footer_key="f", column_keys={"c": ["id"]}, plaintext_footer=plaintext_footer
+    )
+    factory = secret.CryptoFactory(lambda configuration: Keys())
+    sealed = factory.file_encryption_properties(secret.KmsConnectionConfig(), how)
+    with parquet.ParquetWriter(path, table.schema, encryption_properties=sealed) as writer:
+        writer.write_table(table)
+    return path
+
+
+@pytest.mark.parametrize("plaintext_footer", [True, False])
+def test_encrypted_files_are_refused(tmp_path: Path, plaintext_footer: bool) -> None:
+    """With a plain footer the library ends the process when it is asked about an encrypted column."""
+    file = encrypted(tmp_path / "a.parquet", plaintext_footer=plaintext_footer)
+    with pytest.raises(InputError) as caught:
+        chunks(sniff([tmp_path]), tmp_path / "work")
+    assert str(caught.value) == (
+        f"{file}: the Parquet file is encrypted. Write it without encryption, where only you may read it"
+    )
+
+
+def test_a_page_that_fails_its_checksum_stops_the_run(tmp_path: Path) -> None:
+    """A flipped bit that decodes would be another medicine or another number."""
+    rows = [{"id": f"p{n}", "orders": [{"id": "o", "text": f"baclofen {n} mg"}]} for n in range(50)]
+    file = tmp_path / "in" / "a.parquet"
+    file.parent.mkdir()
+    parquet.write_table(
+        pa.Table.from_pylist(rows), file, compression="none", use_dictionary=False, write_page_checksum=True
+    )
+    whole = file.read_bytes()
+    at = whole.index(b"baclofen 17 mg")
+    file.write_bytes(whole.replace(b"baclofen 17 mg", b"baclofen 71 mg"))
+    assert whole[at : at + 14] != file.read_bytes()[at : at + 14]
+    with pytest.raises(InputError, match="the Parquet file is damaged: "):
+        chunks(ParquetCohort((str(file),)), tmp_path / "work")

@@ -129,3 +129,13 @@ def test_records_of_one_id_are_marked_once() -> None:
         found[0][0]["message"] == "2 records have this id and are judged apart; join them to have one judged"
     )
     assert marked(batch, {}) is batch
+
+
+def test_a_line_that_cannot_be_read_still_names_its_patient() -> None:
+    data = b'{"resourceType": "MedicationRequest", oops, "subject": {"reference": "Patient/a"}}'
+    refused, theirs = lines.rows(data, "x", 1)
+    assert (refused["role"], refused["reject"]["code"]) == (lines.REJECT, "not-json")
+    assert (theirs["role"], theirs["owner"], theirs["data"]) == (lines.THEIRS, "a", data)
+    (item,) = lines.read_line(theirs["data"], "x").items
+    assert [mend.message for mend in item.mends] == ["it cannot be read, and nothing of it was used"]
+    assert [row["role"] for row in lines.rows(b"{oops}", "x", 1)] == [lines.REJECT]

@@ -114,3 +114,15 @@ def test_files_are_told_by_the_names_of_tables() -> None:
         "death": [files[2]],
         "visit_occurrence": [files[5]],
     }
+
+
+def test_eras_stand_in_for_an_empty_table(spark: SparkSession, rules: Any, tmp_path: Path) -> None:
+    tables = {
+        "person": spark.sql("SELECT 7 AS person_id, 1950 AS year_of_birth"),
+        "drug_exposure": spark.sql("SELECT 1 AS person_id, 0 AS drug_concept_id").limit(0),
+        "drug_era": spark.sql("SELECT 1 AS drug_era_id, 7 AS person_id, 5 AS drug_concept_id"),
+    }
+    built = omop(spark, tables, work=str(tmp_path / "rows"), terminology=rules.terminology)
+    (row,) = built.patients.toArrow().to_pylist()
+    assert [order["codes"][0]["code"] for order in row["orders"]] == ["5"]
+    assert any("orders are taken from drug_era" in sentence for sentence in built.about["warnings"])

@@ -102,11 +102,11 @@ def _list(name: str, cell: str, faults: Faults) -> list[dict[str, Any]]:
 
 
 def _split(cell: str, mark: str) -> list[str]:
-    """The cell cut at each mark that stands outside square brackets."""
+    """The cell cut at each mark, and each end of a line, that stands outside square brackets."""
     parts, depth, current = [], 0, ""
     for letter in cell:
         depth += (letter == "[") - (letter == "]")
-        if letter == mark and depth <= 0:
+        if letter in (mark, "\r", "\n") and depth <= 0:
             parts.append(current)
             current = ""
         else:

@@ -20,7 +20,11 @@ _LINES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The bytes of one JSON object, what it says it is, and where it stands."""
+    """The bytes of one JSON object, what it says it is, and where it stands.
+
+    A `lost` one follows the Reject of what cannot be read, with its bytes; without any it stands for the
+    rest of a file, and `kind` says why that was not read.
+    """
 
     data: bytes
     shape: Shape
@@ -64,7 +68,7 @@ def documents(stream: IO[bytes], *, lines: bool) -> Iterator[Document | Reject]:
     if data.lstrip()[:1] == b"[":
         yield from _elements(data)
     else:
-        yield document(data)
+        yield from _read(data, None)
 
 
 def _by_line(stream: IO[bytes]) -> Iterator[Document | Reject]:
@@ -74,9 +78,18 @@ def _by_line(stream: IO[bytes]) -> Iterator[Document | Reject]:
         if not line.strip():
             continue
         if len(line) == LARGEST:
-            yield Reject("", "too-large", "a line is longer than 1 GiB; reading stops here", line=number)
+            message = "a line is longer than 1 GiB; reading stops here"
+            yield Reject("", "too-large", message, line=number)
+            yield Document(b"", "lost", message)
             return
-        yield document(line, line=number)
+        yield from _read(line, number)
+
+
+def _read(data: bytes, line: int | None) -> Iterator[Document | Reject]:
+    found = document(data, line=line)
+    yield found
+    if isinstance(found, Reject):
+        yield Document(data, "lost", line=line)
 
 
 def _elements(data: bytes) -> Iterator[Document | Reject]:

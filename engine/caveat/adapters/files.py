@@ -20,9 +20,20 @@ def documents_of(source: Source) -> Iterator[Document | Patient | Reject]:
             head, stream = start(raw)
             yield from _sorted(source, head, stream)
     except InputError as problem:
-        yield reject(problem, source=source.label)
+        yield from _not_read(source, problem)
     except DAMAGE as error:
-        yield reject(unreadable(source.label, error), source=source.label)
+        yield from _not_read(source, unreadable(source.label, error))
+
+
+def _not_read(source: Source, problem: InputError) -> Iterator[Document | Reject]:
+    """The Reject of a file that was not read to its end, and that its rest is lost."""
+    yield reject(problem, source=source.label)
+    yield Document(b"", "lost", problem.message)
+
+
+def is_marker(source: Source) -> bool:
+    """Whether a file is one that says something by being there, such as `_SUCCESS`."""
+    return source.path is not None and source.path.name.startswith("_")
 
 
 def _sorted(source: Source, head: bytes, stream: Any) -> Iterator[Document | Patient | Reject]:
@@ -30,7 +41,8 @@ def _sorted(source: Source, head: bytes, stream: Any) -> Iterator[Document | Pat
     plain = head.lstrip()
     if not plain:
         empty = len(head) < HEAD
-        yield Reject(label, "empty", "the file is empty" if empty else "the file holds only blanks")
+        message = "the file is empty" if empty else "the file holds only blanks"
+        yield Reject(label, "empty", message, harmless=source.found and is_marker(source))
         return
     if plain[:1] in (b"{", b"["):
         lines = is_ndjson(head, complete=len(head) < HEAD)
@@ -48,7 +60,7 @@ def _sorted(source: Source, head: bytes, stream: Any) -> Iterator[Document | Pat
             harmless=hint is None,
         )
         return
-    if b"\x00" in head:
+    if b"\x00" in head and not table.is_table(head):
         yield Reject(
             label, "not-a-record", "the file is not text: it holds NUL bytes", hint="Fetch the file again"
         )

@@ -86,6 +86,7 @@ def _read(paths: Sequence[Path | str], bound: Bound | None) -> Iterator[Patient 
                 if logged:
                     message = "the log of an export holds no records"
                     yield Reject(source.label, "no-patient", message, line=found.line, harmless=True)
+    yield from survey.lacking
     for name in survey.loose:
         grouped = survey.loose_group(name)
         for part in grouped.parts.values():

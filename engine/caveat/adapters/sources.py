@@ -30,7 +30,8 @@ _BOMS: Final = (
 # Kinds of file told by their first bytes: what they are, and how to go on. None: they hold no records.
 _MAGIC: Final[tuple[tuple[bytes, str, str | None], ...]] = (
     (b"PK\x03\x04", "a ZIP archive", "Unpack it first"),
-    (b"PAR1", "a Parquet file", "Export it as CSV or NDJSON"),
+    (b"PAR1", "a Parquet file", "Screen it with --out, or export it as CSV or NDJSON"),
+    (b"PARE", "an encrypted Parquet file", "Write it without encryption, and screen it with --out"),
     (b"SQLite format 3\x00", "an SQLite database", "Export its records as NDJSON or CSV"),
     (b"BZh", "a bzip2 file", "Unpack it first"),
     (b"\xfd7zXZ", "an xz file", "Unpack it first"),
@@ -183,7 +184,9 @@ def _walk(top: Path, seen: set[tuple[int, int]]) -> Iterator[Source | Reject]:
 
 def start(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
     """The first bytes in UTF-8 without a byte order mark, and the stream from its beginning likewise."""
-    head = stream.read(HEAD)
+    head, damage = _first(stream)
+    if damage is not None:
+        stream = cast("IO[bytes]", _Broken(damage))
     for mark, encoding in _BOMS:
         if head.startswith(mark):
             return _transcoded(head + _rest(stream), encoding)
@@ -192,6 +195,35 @@ def start(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
     if head.startswith(codecs.BOM_UTF8):
         head = head[3:]
     return head, _Joined(head, stream)  # type: ignore[return-value]
+
+
+def _first(stream: IO[bytes]) -> tuple[bytes, BaseException | None]:
+    """The first bytes, and why there are no more where the file is damaged behind them."""
+    found = b""
+    while len(found) < HEAD:
+        try:
+            piece = stream.read1(HEAD - len(found)) if hasattr(stream, "read1") else stream.read(HEAD)
+        except DAMAGE as error:
+            if not found:
+                raise
+            return found, error
+        if not piece:
+            break
+        found += piece
+    return found, None
+
+
+class _Broken(io.RawIOBase):
+    """The rest of a file that is damaged: whoever goes on to read is told."""
+
+    def __init__(self, damage: BaseException) -> None:
+        self._damage = damage
+
+    def read(self, size: int = -1) -> bytes:
+        raise self._damage
+
+    def readline(self, size: int | None = -1) -> bytes:
+        raise self._damage
 
 
 def _rest(stream: IO[bytes]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ from caveat.adapters.fhir import decode
 from caveat.adapters.fhir.decode import Item
 from caveat.adapters.fhir.glance import SHARED, glance
 from caveat.adapters.fhir.group import Grouped, Part, group
+from caveat.adapters.fhir.lost import ALL, kind_of, of_file, of_line
+from caveat.adapters.fhir.manifest import Promised, lacking, promised
 from caveat.adapters.fhir.references import Index
 from caveat.adapters.files import documents_of
 from caveat.adapters.reject import Reject, reject
@@ -29,6 +31,13 @@ class Survey:
     loose_rejects: dict[str, list[Reject]] = field(default_factory=dict)
     loose_kinds: dict[str, set[str]] = field(default_factory=dict)
     loose_file: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, list[Item]] = field(default_factory=dict)
+    """What every patient of a group is told of files that were not read to their end."""
+    lone: Counter[str] = field(default_factory=Counter)
+    """Resources outside Bundles by type, those that cannot be read too."""
+    manifests: list[tuple[str, Promised]] = field(default_factory=list)
+    lacking: list[Reject] = field(default_factory=list)
+    """What manifests promise and was not read."""
     finished: dict[str, list[Reject]] = field(default_factory=dict)
     shared: Index = field(default_factory=Index)
     pages: set[str] = field(default_factory=set)
@@ -64,6 +73,7 @@ def survey_of(sources: list[Source]) -> Survey:
                 others += 1
                 survey.counts[found.id] += 1
             elif found.shape == "resource":
+                survey.lone[found.kind] += 1
                 loose(found, source, survey)
             elif found.shape == "bundle":
                 others += 1
@@ -73,6 +83,12 @@ def survey_of(sources: list[Source]) -> Survey:
                     survey.pages |= seen.pages
                     for item in seen.shared:
                         survey.shared.add(item)
+            elif found.shape == "lost":
+                missing(found, source, survey)
+                survey.lone[kind_of(found.data)] += 1
+            elif found.shape == "manifest":
+                others += 1
+                survey.manifests.append((source.group, promised(found.data, source.label)))
             elif found.shape == "native":
                 others += 1
                 if found.identity:
@@ -81,6 +97,13 @@ def survey_of(sources: list[Source]) -> Survey:
                 others += 1
         if not others:
             survey.finished[source.label] = rejects
+    survey.lacking = list(lacking([one for _, one in survey.manifests], survey.lone))
+    for name in dict.fromkeys(where for where, _ in survey.manifests):
+        told = [of_file(one.source, one.message) for one in survey.lacking]
+        survey.missing[name] = survey.missing.get(name, []) + told
+    for name, items in survey.missing.items():
+        if name in survey.loose:
+            survey.loose[name] += items
     for name in survey.loose:
         for identity in survey.loose_group(name).parts:
             survey.counts[identity] += 1
@@ -97,8 +120,29 @@ def loose(found: Document, source: Source, survey: Survey) -> None:
         item = decode.resource(found.data, found.kind)
     except InputError as problem:
         rejects.append(reject(problem, source=source.label, line=found.line))
+        missing(Document(found.data, "lost", line=found.line), source, survey)
         return
     enter_loose(item, found, source, survey)
+
+
+def missing(found: Document, source: Source, survey: Survey) -> None:
+    """Enters what is left of a resource that cannot be read, and that a file was not read to its end."""
+    for item in remains(found, source.label):
+        if item.kind == ALL:
+            survey.missing.setdefault(source.group, []).append(item)
+            continue
+        survey.loose_rejects.setdefault(source.group, [])
+        survey.loose.setdefault(source.group, []).append(item)
+        survey.loose_kinds.setdefault(source.group, set()).add(item.kind)
+        survey.loose_file.setdefault(source.group, source.label)
+
+
+def remains(found: Document, label: str) -> Iterator[Item]:
+    """What patients are told of a `lost` document."""
+    if found.data:
+        yield from of_line(found.data, label, found.line)
+    else:
+        yield of_file(label, found.kind)
 
 
 def enter_loose(item: Item, found: Document, source: Source, survey: Survey) -> None:

@@ -17,12 +17,16 @@ from caveat.facts.patient import Patient
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _LONGEST_ROW: Final = 16 << 20
+_OMOP: Final = "Name the folder that holds person.csv and the other tables, alone and with --out"
+_CARRIAGE: Final = "End lines with LF or CRLF, not with CR alone"
 
 
 def is_table(head: bytes) -> bool:
     """Whether the first line looks like the header of a table, with or without a patient_id."""
     lines = head.decode("utf-8", "replace").splitlines()
     line = next((one for one in lines if one.strip()), "")
+    if "\x00" in line:
+        return False
     cells = _header(line)
     if "patient_id" in cells:
         return True
@@ -126,11 +130,14 @@ class _Rows:
         return (
             found[0]
             if len(found) == 1
-            else Reject("", "row", "the row cannot be read", line, value=shorten(row))
+            else Reject("", "row", "the row cannot be read", line, value=shorten(row), hint=_CARRIAGE)
         )
 
 
 def _bad_header(header: list[str]) -> Reject | None:
+    if "person_id" in header and any(name.endswith("_concept_id") for name in header):
+        message = "a table of an OMOP database, not one with a row a patient"
+        return Reject("", "header", message, line=1, hint=_OMOP)
     faults = []
     for name in header:
         if name.startswith("x_") or name in COLUMNS:

@@ -142,9 +142,10 @@ class Lines:
 
 
 def stated_patients(about: dict[str, Any]) -> int | None:
-    """How many patients a source says it holds; None where it does not say."""
+    """How many patient records a source says it holds, those it set aside too; None where it does not say."""
     stated = about.get("patients", about.get("rows"))
-    return stated if isinstance(stated, int) else None
+    refused = about.get("patient_records_rejected", 0)
+    return stated + refused if isinstance(stated, int) else None
 
 
 def duration(seconds: float) -> str:

@@ -69,6 +69,7 @@ def assemble(chart: Chart, outcomes: Iterable[Outcome], rules: Ruleset, evaluato
     quick.entries(chart)
     if patient.birth_date is not None and not 0 <= chart.as_of - patient.birth_date.first <= LONG_LIFE:
         number(chart, "age", "a")
+    _gathered(chart, rules)
     errors = [RecordError(p.code, p.message, p.path, p.value) for p in chart.problems]
     if failed:
         errors += [_failure(o) for o in once_a_pair(found) if o.status is Status.ERROR]
@@ -227,6 +228,33 @@ def _drugs(first: tuple[str, ...], second: tuple[str, ...], orders: tuple[OrderV
         for name in ingredients:
             found[name] = None
     return tuple(found)
+
+
+def _gathered(chart: Chart, rules: Ruleset) -> None:
+    """A problem for each current order whose words name medicines that a rule judges only as two orders."""
+    for view in chart.doubtful:
+        if not (view.current and view.resolution.gathered):
+            continue
+        names = paired(view.ingredients, rules)
+        if names:
+            chart.problem(
+                "several-medicines",
+                f"order {view.order.id} names {', '.join(names)}, which are not judged against each other; "
+                "write each as an order of its own",
+                view.order.source or "",
+                view.name,
+            )
+
+
+def paired(ingredients: tuple[str, ...], rules: Ruleset) -> tuple[str, ...]:
+    """Those of the ingredients that some rule judges as two orders; none where no rule does."""
+    names = set(ingredients)
+    for rule in rules.program.rules:
+        if rule.subject == "pair" and rule.first and rule.second:
+            one, other = names.intersection(rule.first), names.intersection(rule.second)
+            if one and other and len(one | other) > 1:
+                return tuple(sorted(one | other))
+    return ()
 
 
 def _unrecognised(chart: Chart) -> tuple[Unrecognised, ...]:

@@ -138,7 +138,8 @@ def _recognised(order: Order, terminology: Terminology, key: tuple[object, ...],
     route, missing = _route(order, found, terminology)
     form = (terminology.form(order.form) if order.form else None) or found.form
     odd, conflict = found.unrecognised, found.conflict
-    product = Recognised(found.ingredients, found, route, missing, form, odd, conflict, not (odd or conflict))
+    plain = not (odd or conflict or found.gathered)
+    product = Recognised(found.ingredients, found, route, missing, form, odd, conflict, plain)
     if _is_short(order):
         if len(kept) >= _MOST_KEPT:
             kept.clear()

@@ -26,7 +26,8 @@ class Resolution:
     names close to the leftover words, best first; none is ever taken. `conflict` says how codes and texts
     disagree: then `ingredients` is what both mean, so that rules judge either. `classes` are those that an
     allergen names; their members are among the ingredients. `shares` are the strengths of each of several
-    ingredients, where every text that gives them agrees.
+    ingredients, where every text that gives them agrees. `gathered` says that its words name medicines which
+    no known product holds together and no code confirms: they may be several orders written as one.
     """
 
     ingredients: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Resolution:
     conflict: str = ""
     classes: tuple[str, ...] = ()
     shares: Shares = ()
+    gathered: bool = False
 
 
 def resolve(terminology: Terminology, codes: Sequence[Code] = (), text: str | None = None) -> Resolution:
@@ -103,7 +105,23 @@ def _resolve(
         conflict=_conflict(bound, readings),
         classes=_classes(terminology, codes, readings) if allergen else (),
         shares=() if allergen else _shares(ingredients, bound, [r for _, r in readings]),
+        gathered=not allergen and not bound and _gathered(terminology, [r for _, r in readings]),
     )
+
+
+def _gathered(terminology: Terminology, readings: list[Reading]) -> bool:
+    found = [frozenset(r.ingredients) for r in readings if len(r.ingredients) > 1]
+    if not found:
+        return False
+    known = terminology.remember("known combinations", lambda: _combinations(terminology))
+    return any(not any(one <= whole for whole in known) for one in found)
+
+
+def _combinations(terminology: Terminology) -> frozenset[frozenset[str]]:
+    """The ingredients of every product, and of every name of several, that the vocabulary knows."""
+    tables = terminology.tables
+    cells = (cell.partition("\t")[0] for known in (tables.names, tables.products) for cell in known.values())
+    return frozenset(frozenset(cell.split("|")) for cell in cells if "|" in cell)
 
 
 def _shares(

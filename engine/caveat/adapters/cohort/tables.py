@@ -10,10 +10,12 @@ from caveat.adapters import table
 from caveat.adapters.cohort.base import Cohort
 from caveat.adapters.cohort.tables_check import checked
 from caveat.adapters.cohort.tables_csv import ColumnarCsv
+from caveat.adapters.cohort.tables_files import SEALED, is_encrypted
 from caveat.adapters.cohort.tables_native import NativeCohort
 from caveat.adapters.cohort.tables_parquet import ParquetCohort
 from caveat.adapters.documents import is_ndjson
 from caveat.adapters.fhir.glance import heading
+from caveat.adapters.files import is_marker
 from caveat.adapters.reject import Reject
 from caveat.adapters.sources import DAMAGE, HEAD, Source, expand, other_kind, start
 from caveat.columns import schema
@@ -84,14 +86,13 @@ def _kind(source: Source) -> Kind | Reject | None:
     """What a file is; a Reject when it holds no record, None when it is another reader's."""
     assert source.path is not None
     with source.path.open("rb") as raw:
-        if raw.read(4) == _PARQUET:
+        if raw.read(4) in (_PARQUET, SEALED):
             return _of_parquet(source, source.path)
     with source.open() as packed:
         head, _ = start(packed)
     plain = head.lstrip()
     if not plain:
-        marker = source.path.name.startswith("_")
-        return Reject(source.label, "empty", "the file is empty", harmless=source.found and marker)
+        return Reject(source.label, "empty", "the file is empty", harmless=source.found and is_marker(source))
     if plain[:1] in (b"{", b"["):
         return _of_json(head)
     kind = other_kind(head)
@@ -99,10 +100,10 @@ def _kind(source: Source) -> Kind | Reject | None:
         name, hint = kind
         message = f"{name} holds no record that can be read"
         return Reject(source.label, "not-a-record", message, hint=hint or "", harmless=hint is None)
-    if b"\x00" in head:
-        return None
     if table.is_table(head):
         return "csv" if _has_patient_id(head) else None
+    if b"\x00" in head:
+        return None
     if is_ndjson(head, complete=len(head) < HEAD):
         return _of_json(head)
     return Reject(
@@ -122,6 +123,8 @@ def _of_parquet(source: Source, path: Path) -> Kind | Reject | None:
     try:
         metadata = parquet.read_metadata(path)
         names = {name.lower() for name in metadata.schema.to_arrow_schema().names}
+        if is_encrypted(path, metadata.serialized_size):
+            return "parquet"  # likewise
     except (pa.ArrowException, OSError):
         return "parquet"  # said when it is opened, with what is wrong
     if metadata.num_row_groups and metadata.num_columns and metadata.row_group(0).column(0).file_path:

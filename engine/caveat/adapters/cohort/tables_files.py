@@ -12,6 +12,10 @@ from caveat.adapters.cohort.base import Input
 from caveat.adapters.sources import unreadable
 from caveat.errors import InputError
 
+SEALED = b"PARE"
+"""How a Parquet file begins whose footer is encrypted."""
+
+_SIGNATURE = 28
 _BLOCK = 1 << 20
 
 
@@ -27,6 +31,21 @@ def file_input(path: Path) -> Input:
     except OSError as error:
         raise unreadable(str(path), error) from None
     return Input(str(path), size, digest.hexdigest())
+
+
+def is_encrypted(path: Path, footer: int | None = None) -> bool:
+    """Whether a Parquet file is encrypted, wholly or in columns. OSError when it cannot be read.
+
+    `footer` is the length of what its footer was read to, where it was: a plain footer over encrypted
+    columns is followed by a signature. Asking pyarrow about such a column would end the process.
+    """
+    with path.open("rb") as file:
+        if file.read(4) == SEALED:
+            return True
+        if footer is None:
+            return False
+        file.seek(-8, os.SEEK_END)
+        return int.from_bytes(file.read(4), "little") - footer == _SIGNATURE
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from caveat.adapters.cohort.base import Chunk, Input
 from caveat.adapters.cohort.tables_check import checked
-from caveat.adapters.cohort.tables_files import file_input, laid
+from caveat.adapters.cohort.tables_files import file_input, is_encrypted, laid
 from caveat.adapters.cohort.tables_leaves import used
 from caveat.adapters.cohort.tables_lines import beside
 from caveat.adapters.reject import Reject
@@ -183,14 +183,32 @@ def _opened(file: str, words: Iterable[str] = ()) -> Any:
     from pyarrow import parquet
 
     try:
+        if is_encrypted(Path(file)):
+            raise _sealed(file)
         # Column chunks are read in pieces of the buffer, not whole: memory does not grow with a row group.
-        return parquet.ParquetFile(
-            file, buffer_size=_BUFFER, pre_buffer=False, read_dictionary=sorted(words) or None
+        table = parquet.ParquetFile(
+            file,
+            buffer_size=_BUFFER,
+            pre_buffer=False,
+            read_dictionary=sorted(words) or None,
+            page_checksum_verification=True,
         )
+        if is_encrypted(Path(file), table.metadata.serialized_size):
+            raise _sealed(file)
+        return table
     except pa.ArrowException as error:
         raise _damaged(file, error) from None
     except OSError as error:
         raise _damaged(file, error) if error.errno is None else unreadable(file, error) from None
+
+
+def _sealed(file: str) -> InputError:
+    return InputError(
+        "the Parquet file is encrypted",
+        code="encrypted",
+        source=file,
+        hint="Write it without encryption, where only you may read it",
+    )
 
 
 def _damaged(file: str, error: Exception) -> InputError:

@@ -16,6 +16,9 @@ from caveat.adapters.omop.source import Table, Tables
 if TYPE_CHECKING:
     import duckdb
 
+LOST: Final = "a row of this table could not be taken apart; what it says was not used"
+"""The problem of a patient of whom a line of CSV was lost."""
+
 _SHOWN: Final = 80
 _MOST_PROBLEMS: Final = 200
 _WANTED: Final = {
@@ -57,6 +60,17 @@ def _lines(con: duckdb.DuckDBPyConnection, table: Table) -> None:
         FROM (SELECT line, min(error_type::VARCHAR) AS kind, min(csv_line) AS text
               FROM {table.rejects} GROUP BY line) r
         ORDER BY r.line
+        """
+    )
+    if table.name == "person" or table.person_cell is None:
+        return
+    delimiter, place = table.person_cell
+    con.execute(
+        f"""
+        INSERT INTO work.problem
+        SELECT DISTINCT p.n, '{table.name}', 'row-lost', '{LOST}', ''
+        FROM {table.rejects} r JOIN stage.patient p ON p.person_id = TRY_CAST(
+            trim(string_split(r.csv_line, {at.literal(delimiter)})[{place}], ' "') AS BIGINT)
         """
     )
 

@@ -57,6 +57,7 @@ CLINICAL: Final[dict[str, Layout]] = {
             drug_type_concept_id="int",
             stop_reason="text",
             days_supply="int",
+            refills="int",
             route_concept_id="int",
             drug_source_value="text",
             drug_source_concept_id="int",

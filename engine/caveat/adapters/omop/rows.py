@@ -16,6 +16,9 @@ LONGEST_SUPPLY: Final = 3650
 CHUNK: Final = 200_000
 """Rows of facts (and 25 a patient) that are read at once."""
 
+MOST_REFILLS: Final = 99
+"""Refills beyond which the number is taken for something else."""
+
 _PATIENT: Final = 25
 CHUNKS_A_PART: Final = 4
 _NUMBER: Final = r"^\s*(<=|>=|<|>)?\s*(-?[0-9]{1,15}(?:[.][0-9]{1,15})?)\s*$"
@@ -83,8 +86,9 @@ def _of(which: keys.Keys, table: str, letter: str = "k") -> str:
 
 
 def _orders(con: duckdb.DuckDBPyConnection, table: str) -> None:
-    """A stated end counts; else the later of end and supply; an end that is only the start is none."""
+    """A stated end counts; else the latest of end, supply and refills; an end that is the start is none."""
     administered = ", ".join(str(i) for i, o in standard.ORIGIN.items() if o == "administration")
+    handed_over = ", ".join(str(i) for i, o in standard.ORIGIN.items() if o in ("administration", "dispense"))
     con.execute(
         f"""
         CREATE TEMP TABLE taken AS
@@ -92,12 +96,18 @@ def _orders(con: duckdb.DuckDBPyConnection, table: str) -> None:
                CASE WHEN t.verbatim_end_date IS NOT NULL THEN t.verbatim_end_date
                     WHEN t.stop_reason IS NOT NULL OR t.drug_type_concept_id IN ({administered}) THEN t.stop
                     WHEN t.stop = t.start AND t.supply IS NULL AND NOT t.is_era THEN NULL
-                    ELSE greatest(t.stop, t.start + t.supply - 1) END AS stop
+                    ELSE greatest(t.stop, t.start + t.supply - 1,
+                                  CASE WHEN t.again > 0 THEN t.start - 1 + least(
+                                      (1 + t.again) * coalesce(t.supply, t.stop - t.start + 1),
+                                      {LONGEST_SUPPLY})::INTEGER END) END AS stop
         FROM (
             SELECT *, coalesce(drug_exposure_start_date, drug_exposure_start_datetime::DATE) AS start,
                    coalesce(drug_exposure_end_date, drug_exposure_end_datetime::DATE) AS stop,
                    CASE WHEN days_supply BETWEEN 1 AND {LONGEST_SUPPLY}
                         THEN days_supply::INTEGER END AS supply,
+                   CASE WHEN refills BETWEEN 1 AND {MOST_REFILLS}
+                             AND coalesce(drug_type_concept_id, 0) NOT IN ({handed_over})
+                        THEN refills END AS again,
                    {str(table == "drug_era").lower()} AS is_era
             FROM work.drug_exposure
         ) t JOIN stage.patient p USING (person_id) {_of(keys.DRUGS, "drug_exposure")}
@@ -120,7 +130,10 @@ def _keep_orders(con: duckdb.DuckDBPyConnection, table: str) -> None:
 
 
 def _conditions(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
-    """An end that is the start, or no later than the end of its own visit, ends the entry and no disease."""
+    """An end that is the start, or no later than that of its own visit, ends the entry and no disease.
+
+    Nor is the end of an entry used that names a visit of which no end is known: it may be that end.
+    """
     visit = (
         "LEFT JOIN (SELECT visit_occurrence_id, max(visit_end_date) AS visit_end FROM work.visit_occurrence "
         "WHERE visit_occurrence_id <> 0 GROUP BY 1) v USING (visit_occurrence_id)"
@@ -131,7 +144,8 @@ def _conditions(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
         f"""
         CREATE TEMP TABLE noted AS
         SELECT p.n, t.condition_occurrence_id AS id, k.kind, t.onset, t.stop,
-               coalesce(t.stop <= t.onset OR t.stop <= v.visit_end, false) AS is_entry
+               coalesce(t.stop <= t.onset OR t.stop <= v.visit_end
+                        OR (t.visit_occurrence_id <> 0 AND v.visit_end IS NULL), false) AS is_entry
         FROM (
             SELECT *, coalesce(condition_start_date, condition_start_datetime::DATE) AS onset,
                    coalesce(condition_end_date, condition_end_datetime::DATE) AS stop
@@ -146,8 +160,8 @@ def _conditions(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     )
     con.execute(
         "INSERT INTO work.note SELECT n, 'condition-end-of-entry', "
-        "'ends of conditions that are only their start, or the end of their visit, were not used', count(*) "
-        "FROM noted WHERE is_entry AND stop >= onset GROUP BY n"
+        "'ends of conditions that are only their start, or may be the end of their visit, were not used', "
+        "count(*) FROM noted WHERE is_entry AND stop >= onset GROUP BY n"
     )
     con.execute(
         "INSERT INTO stage.conditions SELECT n, 0, id, kind, onset, CASE WHEN NOT is_entry THEN stop END "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from caveat.adapters.omop import place as at
 from caveat.adapters.omop.layout import TABLES, VOCABULARY, Layout
 from caveat.adapters.omop.postgres import attach
+from caveat.adapters.sources import DAMAGE, unreadable
 from caveat.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _GZIP: Final = b"\x1f\x8b"
 _LONGEST_HEADER: Final = 1 << 20
+_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Table:
 
     `rejects` names the table that DuckDB fills with the lines it could not take apart, for CSV.
     `copied` says that it has to be read once only and is to be copied first; a `settled` copy has
-    values beside its cells.
+    values beside its cells. `person_cell` is the delimiter of a CSV file and which cell, from 1, has the
+    person, so that a line that cannot be taken apart still tells whose it is.
     """
 
     layout: Layout
@@ -37,6 +40,7 @@ class Table:
     rejects: str | None = None
     copied: bool = False
     settled: bool = False
+    person_cell: tuple[str, int] | None = None
 
     @property
     def name(self) -> str:
@@ -195,6 +199,9 @@ def _csv(name: str, paths: tuple[Path, ...], label: str) -> Table:
     if len(heads) > 1:
         raise InputError("the files of one table have different headers", code="table-mixed", source=label)
     delimiter, quote, packed, columns = heads.pop()
+    if packed:
+        for path in paths:
+            _must_be_whole(path)
     listed = ", ".join(at.literal(str(path)) for path in paths)
     typed = ", ".join(f"{at.literal(column)}: 'VARCHAR'" for column in columns)
     relation = (
@@ -204,7 +211,20 @@ def _csv(name: str, paths: tuple[Path, ...], label: str) -> Table:
         f"store_rejects = true, rejects_table = 'rejects_{name}', rejects_scan = 'scans_{name}')"
     )
     types = dict.fromkeys(columns, "TEXT")
-    return Table(TABLES[name], relation, types, label, rejects=f"rejects_{name}", copied=True)
+    whose = (delimiter, columns.index("person_id") + 1) if "person_id" in columns else None
+    return Table(
+        TABLES[name], relation, types, label, rejects=f"rejects_{name}", copied=True, person_cell=whose
+    )
+
+
+def _must_be_whole(path: Path) -> None:
+    """InputError unless the packed data are whole: what was lost is not told from what was never there."""
+    try:
+        with gzip.open(path) as packed:
+            while packed.read(_BLOCK):
+                pass
+    except DAMAGE as error:
+        raise unreadable(str(path), error) from None
 
 
 def _header(path: Path, name: str) -> tuple[str, str, bool, tuple[str, ...]]:
@@ -220,7 +240,10 @@ def _header(path: Path, name: str) -> tuple[str, str, bool, tuple[str, ...]]:
     known = TABLES[name].columns
 
     def split(delimiter: str) -> list[str]:
-        return [cell.strip().lower() for cell in next(csv.reader([text], delimiter=delimiter), [])]
+        return [
+            cell.strip().strip('"').strip().lower()
+            for cell in next(csv.reader([text], delimiter=delimiter), [])
+        ]
 
     delimiter = max(",\t;|", key=lambda one: sum(cell in known for cell in split(one)))
     columns: list[str] = []

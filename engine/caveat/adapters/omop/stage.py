@@ -24,7 +24,7 @@ from caveat.errors import InputError
 if TYPE_CHECKING:
     import duckdb
 
-VERSION: Final = 1
+VERSION: Final = 2
 FILE: Final = "omop.duckdb"
 ABOUT: Final = "omop.json"
 _SCRATCH: Final = "omop.scratch.duckdb"
@@ -35,8 +35,8 @@ _ERAS_AS_EXPOSURES: Final = """
            drug_era_start_date AS drug_exposure_start_date, NULL::TIMESTAMP AS drug_exposure_start_datetime,
            drug_era_end_date AS drug_exposure_end_date, NULL::TIMESTAMP AS drug_exposure_end_datetime,
            NULL::DATE AS verbatim_end_date, NULL::BIGINT AS drug_type_concept_id, NULL AS stop_reason,
-           NULL::BIGINT AS days_supply, NULL::BIGINT AS route_concept_id, NULL AS drug_source_value,
-           NULL::BIGINT AS drug_source_concept_id, NULL AS route_source_value
+           NULL::BIGINT AS days_supply, NULL::BIGINT AS refills, NULL::BIGINT AS route_concept_id,
+           NULL AS drug_source_value, NULL::BIGINT AS drug_source_concept_id, NULL AS route_source_value
     FROM work.drug_era
 """
 
@@ -135,7 +135,10 @@ def _copied(
     con: duckdb.DuckDBPyConnection, tables: source.Tables, say: Callable[[str], None], only: int | None
 ) -> source.Tables:
     """Every clinical table as `work.<name>` with typed columns; what is read only once is copied first."""
-    usable = dict(tables.usable)
+    usable, absent = dict(tables.usable), dict(tables.absent)
+    if {"drug_exposure", "drug_era"} <= usable.keys() and _is_empty(con, usable["drug_exposure"]):
+        del usable["drug_exposure"]
+        absent["drug_exposure"] = "empty"
     if "drug_exposure" in usable:
         usable.pop("drug_era", None)
     if not tables.has("condition_occurrence", "visit_occurrence_id"):
@@ -154,7 +157,14 @@ def _copied(
         con.execute(f"CREATE VIEW work.{name} AS SELECT * FROM ({read}){where}")
     if "drug_era" in usable:
         con.execute(_ERAS_AS_EXPOSURES)
-    return source.Tables(usable, tables.absent)
+    return source.Tables(usable, absent)
+
+
+def _is_empty(con: duckdb.DuckDBPyConnection, table: source.Table) -> bool:
+    """Whether a table has no row, nor any line that could not be taken apart."""
+    if con.execute(f"SELECT 1 FROM {table.relation} LIMIT 1").fetchone() is not None:
+        return False
+    return table.rejects is None or con.execute(f"SELECT 1 FROM {table.rejects} LIMIT 1").fetchone() is None
 
 
 def _remove(*files: Path) -> None:

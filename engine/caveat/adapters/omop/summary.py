@@ -23,6 +23,10 @@ _LISTS: Final = {
 }
 
 
+_EXPECTED: Final = ("drug_exposure", "condition_occurrence", "measurement")
+"""Tables that no database with patients leaves empty on purpose."""
+
+
 def about(con: duckdb.DuckDBPyConnection, tables: Tables, place: Place) -> dict[str, Any]:
     """Counts by table, unmapped shares, rows set aside, and `warnings` in words."""
     rows: dict[str, Any] = {
@@ -34,13 +38,17 @@ def about(con: duckdb.DuckDBPyConnection, tables: Tables, place: Place) -> dict[
     if "drug_exposure" in tables:
         rows.pop("drug_era", None)
     rows.pop("visit_occurrence", None)
+    unnumbered = _one(con, "SELECT count(*) FROM work.person WHERE person_id IS NULL") + _one(
+        con, "SELECT count(*) FROM stage.fault WHERE code = 'csv-line' AND person IS NOT NULL"
+    )
+    further = _one(con, "SELECT sum(rows - 1) FROM stage.patient")
     found: dict[str, Any] = {
         "format": "OMOP CDM",
         "database": place.label,
         **_versions(con, tables),
         "patients": _one(con, "SELECT count(*) FROM stage.patient"),
-        "unnumbered": _one(con, "SELECT count(*) FROM work.person WHERE person_id IS NULL")
-        + _one(con, "SELECT count(*) FROM stage.fault WHERE code = 'csv-line' AND person IS NOT NULL"),
+        "patient_records_rejected": unnumbered + further,
+        "unnumbered": unnumbered,
         "rows": rows,
         "vocabulary": {
             "present": "concept" in tables,
@@ -144,6 +152,8 @@ def warnings(found: dict[str, Any], tables: Tables) -> list[str]:
             said.append(f"the table death is {why}: nobody is known to have died")
         elif why is not None:
             said.append(f"the table {name} is {why}: no {what} are known, which is not the same as none")
+        elif name in _EXPECTED and found["patients"] and not found["rows"].get(name):
+            said.append(f"the table {name} has no rows: no {what} are known, which is not the same as none")
     if not found["vocabulary"]["present"]:
         said.append(
             f"the table concept is {tables.absent.get('concept', 'missing')}: medicines, conditions and "

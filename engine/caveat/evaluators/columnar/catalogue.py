@@ -122,6 +122,7 @@ class Catalogue:
                 len(self._members),
                 bool(resolution.unrecognised),
                 bool(resolution.conflict),
+                bool(resolution.gathered),
                 self.routes.setdefault(view.route, len(self.routes) - 1),
                 self.forms.setdefault(view.form, len(self.forms) - 1),
                 self.kinds.setdefault(kind, len(self.kinds)),
@@ -141,7 +142,18 @@ class Products:
     are the same where amounts mean the same, `sets` where the ingredients are the same (-1 for none).
     """
 
-    COLUMNS = ("first", "lengths", "start", "unrecognised", "conflicting", "routes", "forms", "kinds", "sets")
+    COLUMNS = (
+        "first",
+        "lengths",
+        "start",
+        "unrecognised",
+        "conflicting",
+        "gathered",
+        "routes",
+        "forms",
+        "kinds",
+        "sets",
+    )
 
     def __init__(self, catalogue: Catalogue, codes: Ints, places: Any, table: Any, held: Ints) -> None:
         self.catalogue = catalogue
@@ -155,10 +167,11 @@ class Products:
         self.start: Ints = found[:, 2]
         self.unrecognised: Bools = found[:, 3] > 0
         self.conflicting: Bools = found[:, 4] > 0
-        self.routes: Ints = found[:, 5]
-        self.forms: Ints = found[:, 6]
-        self.kinds: Ints = found[:, 7]
-        self.sets: Ints = found[:, 8]
+        self.gathered: Bools = found[:, 5] > 0
+        self.routes: Ints = found[:, 6]
+        self.forms: Ints = found[:, 7]
+        self.kinds: Ints = found[:, 8]
+        self.sets: Ints = found[:, 9]
         self.several: Bools = self.lengths > 1
 
     @cached_property

@@ -32,7 +32,7 @@ def screened(
     plan.known.trim()
     facts = Facts(batch, plan.known, as_of, selection)
     words = Words()
-    whole = Whole(facts, plan.covered)
+    whole = Whole(facts, plan.covered, plan.rules)
     hits = plan.sharing.applied(plan.pairs.hits(facts.orders), facts)
     parts = [_plain_pairs(hits, plan, facts), _without_orders(facts, plan, words)]
     parts += _candidates(hits, plan, facts, words, whole.hard)

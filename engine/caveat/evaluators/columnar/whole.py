@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from caveat.compile.ruleset import Ruleset
 from caveat.compile.site import NOTES
-from caveat.evaluators.assemble import RECENT
+from caveat.evaluators.assemble import RECENT, paired
 from caveat.evaluators.columnar.arrays import field, lists, words
 from caveat.evaluators.columnar.facts import Facts
 from caveat.facts.chart import Chart
@@ -24,10 +25,10 @@ KINDS = ("medication", "allergy", "condition")
 class Whole:
     """The record as a whole, a patient each; `hard` are those that must be judged one at a time."""
 
-    def __init__(self, facts: Facts, covered: frozenset[str]) -> None:
+    def __init__(self, facts: Facts, covered: frozenset[str], rules: Ruleset) -> None:
         import numpy as np
 
-        self.facts = facts
+        self.facts, self._rules = facts, rules
         count = facts.count
         self.hard = np.zeros(count, np.bool_)
         self.notes = np.zeros(count, np.int64)
@@ -114,6 +115,10 @@ class Whole:
         products = orders.products
         counted = orders.current | orders.ended
         self._note(orders.rows[self._of_products(products.conflicting) & counted])
+        gathered = products.gathered.copy()
+        for place in np.flatnonzero(gathered).tolist():
+            gathered[place] = bool(paired(products.views[place].ingredients, self._rules))
+        self.hard[orders.rows[self._of_products(gathered) & orders.current]] = True
         odd = np.flatnonzero(self._of_products(products.unrecognised) & counted)
         if not len(odd):
             return
