@@ -87,7 +87,11 @@ def test_volume() -> None:
 
 
 def test_every_case_that_ships() -> None:
-    """On the day it was written for; all the rules on each, not only its own."""
+    """On the day it was written for; all the rules on each, not only its own.
+
+    The default evaluator is held against columns on all of them, reference, whose cost follows the number
+    of rules, on one in six; on the case's own rule both agree everywhere (tests/test_cases.py).
+    """
     problems = Problems()
     by_day: dict[str, list[Patient]] = defaultdict(list)
     for placed in read_all(bundled(), rules().program.rules, problems):
@@ -95,7 +99,9 @@ def test_every_case_that_ships() -> None:
     assert not problems.found
     assert sum(len(records) for records in by_day.values()) > 1_000
     for day, records in by_day.items():
-        found, _ = differences(numbered(records), rules(), day)
+        found, _ = differences(numbered(records), rules(), day, evaluator="inprocess")
+        assert not found, f"{day}: {found[0]}"
+        found, _ = differences(numbered(records[::6]), rules(), day)
         assert not found, f"{day}: {found[0]}"
 
 

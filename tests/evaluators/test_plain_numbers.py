@@ -117,7 +117,11 @@ def test_places_and_doubtful_orders_are_those_of_the_record() -> None:
             for name in view.ingredients:
                 expected.setdefault(name, []).append(place)
         assert chart.places == expected
-        odd: list[Any] = [v for v in chart.views if v.recognised.unrecognised or v.recognised.conflict]
+        odd: list[Any] = [
+            v
+            for v in chart.views
+            if v.recognised.unrecognised or v.recognised.conflict or v.resolution.gathered
+        ]
         assert chart.doubtful == odd
         several += any(len(places) > 1 for places in expected.values())
         doubtful += bool(odd)

@@ -23,8 +23,8 @@ class Chart:
     """A patient as seen at `as_of`; answers are computed once and kept for the chart's life.
 
     `places` are the places among the current orders of each ingredient that is taken, and `repeated`
-    says whether one has several. `doubtful` are the orders that were not wholly recognised, or whose
-    name and codes disagree.
+    says whether one has several. `doubtful` are the orders that were not wholly recognised, whose name
+    and codes disagree, or whose words may be several orders.
     """
 
     __slots__ = (
