@@ -118,7 +118,12 @@ class Ladder:
 
     def ask(self, chart: Chart, view: Any, truth: Truth, hits: list[Hit]) -> None:
         """As `Sheet.ask`, for what stands on the ladder."""
-        value = self.scale.read(chart, view)
+        value = self.read(chart, view)
+        low, high = self.quiet
+        if value is None or not low < value < high:
+            self._climb(value, chart, view, truth, hits)
+
+    def _climb(self, value: float | None, chart: Chart, view: Any, truth: Truth, hits: list[Hit]) -> None:
         if value is None:
             for rung in self.all:
                 held = rung.closure(chart, view, None, None)
@@ -158,10 +163,7 @@ class Sheet:
         """Note every rule whose condition is not FALSE, given the truth of what was asked above."""
         hits += self.known[truth]
         for ladder in self.ladders:
-            value = ladder.read(chart, view)
-            low, high = ladder.quiet
-            if value is None or not low < value < high:
-                ladder.ask(chart, view, truth, hits)
+            ladder.ask(chart, view, truth, hits)
         for _, closure, rest in self.tests:
             held = closure(chart, view, None, None)
             if held:
